@@ -1,0 +1,53 @@
+#include "core/pool.hpp"
+
+#include <array>
+#include <new>
+
+namespace atto {
+namespace {
+
+#if defined(__has_feature)
+#define ATTO_HAS_FEATURE(x) __has_feature(x)
+#else
+#define ATTO_HAS_FEATURE(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || ATTO_HAS_FEATURE(address_sanitizer)
+constexpr bool kPools = false;  // the sanitizer sees every object
+#else
+constexpr bool kPools = true;
+#endif
+
+constexpr std::size_t kStep = 64;
+constexpr std::size_t kClasses = 16;
+constexpr std::size_t kPerSlab = 64;
+
+struct Free {
+  Free* next;
+};
+
+// Trivial, so that objects may still come back while a thread ends. What it then holds is lost to other threads.
+thread_local constinit std::array<Free*, kClasses> lists{};
+
+}  // namespace
+
+void* Pooled::operator new(std::size_t bytes) {
+  const std::size_t index = (bytes - 1) / kStep;
+  if (!kPools || index >= kClasses) return ::operator new(bytes);
+  Free*& list = lists[index];
+  if (list == nullptr) {
+    const std::size_t size = (index + 1) * kStep;
+    auto* slab = static_cast<std::byte*>(::operator new(size * kPerSlab, std::align_val_t{kStep}));
+    for (std::size_t i = kPerSlab; i-- > 0;) list = new (slab + i * size) Free{list};
+  }
+  Free* object = list;
+  list = object->next;
+  return object;
+}
+
+void Pooled::operator delete(void* object, std::size_t bytes) noexcept {
+  const std::size_t index = (bytes - 1) / kStep;
+  if (!kPools || index >= kClasses) return ::operator delete(object, bytes);
+  lists[index] = new (object) Free{lists[index]};
+}
+
+}  // namespace atto

@@ -1,0 +1,112 @@
+#include "core/allocator.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "core/tensor.hpp"
+#include "tests/support/errors.hpp"
+
+namespace atto::test {
+
+TEST_CASE("allocator: memory that is given back is used again, without asking the system") {
+  const void* first = Tensor::empty({1000}).raw();
+  const std::int64_t calls = allocator::statistics().system_calls;
+  for (int i = 0; i < 10; ++i) CHECK(Tensor::empty({1000}).raw() == first);
+  CHECK(Tensor::empty({999}).raw() == first);  // about the same size
+  CHECK(allocator::statistics().system_calls == calls);
+  allocator::trim();
+  (void)Tensor::empty({1000});
+  CHECK(allocator::statistics().system_calls == calls + 1);
+}
+
+TEST_CASE("allocator: statistics follow what lives, and little is wasted") {
+  allocator::trim();
+  const allocator::Statistics before = allocator::statistics();
+  CHECK(before.reserved == before.in_use);
+  allocator::reset_peak();
+  for (const std::int64_t size : {1, 1000, 12345, 1 << 20}) {
+    const Tensor a = Tensor::empty({size}), b = Tensor::empty({size});
+    const std::int64_t used = allocator::statistics().in_use - before.in_use;
+    CHECK(used >= 2 * a.bytes());
+    CHECK(used <= 2 * (a.bytes() * 5 / 4 + 256));
+  }
+  const allocator::Statistics after = allocator::statistics();
+  CHECK(after.in_use == before.in_use);
+  CHECK(after.peak >= before.in_use + 2 * 4 * (1 << 20));
+  CHECK(after.reserved > after.in_use);
+  allocator::trim();
+  CHECK(allocator::statistics().reserved == before.reserved);
+}
+
+TEST_CASE("allocator: blocks are aligned, apart, and writable to the last byte, for every size") {
+  std::vector<void*> blocks;
+  std::vector<std::size_t> sizes;
+  for (std::size_t size = 0; size < 20000; size = size * 5 / 4 + 1) sizes.push_back(size);
+  for (const std::size_t size : sizes) {
+    blocks.push_back(allocator::allocate(size));
+    REQUIRE(reinterpret_cast<std::uintptr_t>(blocks.back()) % 64 == 0);
+    std::memset(blocks.back(), static_cast<int>(blocks.size()), size);
+  }
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const auto* bytes = static_cast<const unsigned char*>(blocks[i]);
+    for (std::size_t b = 0; b < sizes[i]; ++b) REQUIRE(bytes[b] == static_cast<unsigned char>(i + 1));
+    allocator::release(blocks[i]);
+  }
+  allocator::release(nullptr);
+  CHECK_THAT_SAYS(ValueError, allocator::allocate(~std::size_t{0}), "allocate: bytes");
+  CHECK_THAT_SAYS(ValueError, allocator::allocate(std::size_t{1} << 61), "a request for 2305843009213693952 bytes");
+}
+
+TEST_CASE("allocator: guard mode finds writes outside and marks what nobody wrote") {
+  const std::int64_t before = allocator::statistics().guard_violations;
+  const auto violations = [&] { return allocator::statistics().guard_violations - before; };
+  {
+    const allocator::GuardMode guard;
+    {
+      const Tensor x = Tensor::empty({5});
+      for (const float value : x.values<float>()) CHECK(std::isnan(value));
+      x.fill(1);
+    }
+    CHECK(violations() == 0);
+    auto* behind = static_cast<unsigned char*>(allocator::allocate(20));
+    behind[20] = 1;
+    allocator::release(behind);
+    CHECK(violations() == 1);
+    auto* before_it = static_cast<unsigned char*>(allocator::allocate(20));
+    before_it[-1] = 1;
+    allocator::release(before_it);
+    CHECK(violations() == 2);
+    {
+      const Tensor x = Tensor::empty({5});
+      x.data<float>()[5] = 0;
+    }
+    CHECK(violations() == 3);
+    {
+      const Tensor x = Tensor::empty({5});
+      x.data<float>()[-1] = 0;
+    }
+    CHECK(violations() == 4);
+  }
+  auto* unguarded = static_cast<unsigned char*>(allocator::allocate(20));
+  unguarded[20] = 1;
+  allocator::release(unguarded);
+  CHECK(violations() == 4);
+}
+
+TEST_CASE("allocator: threads do not get each other's memory") {
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 2000; ++i) {
+        const Tensor x = Tensor::full({17 + i % 5}, t);
+        for (const float value : x.values<float>()) wrong += value != static_cast<float>(t);
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+}
+
+}  // namespace atto::test

@@ -1,0 +1,81 @@
+#include "core/parallel.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
+#include "tests/support/errors.hpp"
+
+namespace atto::test {
+namespace {
+
+struct WithThreads {
+  int before = threads();
+  explicit WithThreads(int count) { set_threads(count); }
+  ~WithThreads() { set_threads(before); }
+};
+
+using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+Ranges ranges(std::int64_t n, std::int64_t work) {
+  Ranges list;
+  std::mutex mutex;
+  parallel_for(n, work, [&](std::int64_t begin, std::int64_t end) {
+    const std::lock_guard lock(mutex);
+    list.emplace_back(begin, end);
+  });
+  std::sort(list.begin(), list.end());
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("parallel_for: covers everything once, in ranges that do not depend on the number of threads") {
+  for (const auto& [n, work] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {0, 1}, {1, 1 << 20}, {63, 0}, {64, 1000}, {1000, 1 << 20}, {1000, 300}, {65'537, 0}, {65'537, 1}, {65'537, 7}, {1'000'000, 3}}) {
+    const WithThreads one(1);
+    const Ranges expected = ranges(n, work);
+    std::int64_t next = 0;
+    for (const auto& [begin, end] : expected) {
+      REQUIRE(begin == next);
+      REQUIRE(end > begin);
+      if (end - begin > 64 && end != n) REQUIRE(end % 64 == 0);
+      next = end;
+    }
+    REQUIRE(next == n);
+    for (const int count : {2, 3, 8}) {
+      const WithThreads many(count);
+      REQUIRE(ranges(n, work) == expected);
+    }
+  }
+}
+
+TEST_CASE("parallel_chunks: chunks are numbered in order of their place") {
+  const WithThreads many(3);
+  std::vector<std::atomic<int>> seen(11);
+  parallel_chunks(105, 10, 1 << 20, [&](std::int64_t index, std::int64_t begin, std::int64_t end) {
+    ++seen[static_cast<std::size_t>(index)];
+    if (begin != index * 10 || end != std::min<std::int64_t>(105, begin + 10)) throw std::logic_error("wrong chunk");
+  });
+  for (const auto& count : seen) CHECK(count == 1);
+  parallel_chunks(0, 10, 1, [](std::int64_t, std::int64_t, std::int64_t) { throw std::logic_error("no work"); });
+}
+
+TEST_CASE("parallel loops: an exception reaches the caller, and loops inside loops run") {
+  for (const int count : {1, 4}) {
+    const WithThreads many(count);
+    CHECK_THROWS_WITH(parallel_for(1000, 1 << 20, [](std::int64_t begin, std::int64_t) {
+                        if (begin >= 500) throw std::runtime_error("in a chunk");
+                      }),
+                      "in a chunk");
+    std::atomic<std::int64_t> sum{0};
+    parallel_for(100, 1 << 20, [&](std::int64_t begin, std::int64_t end) {
+      parallel_for(end - begin, 1 << 20, [&](std::int64_t b, std::int64_t e) { sum += e - b; });
+    });
+    CHECK(sum == 100);
+  }
+  CHECK_THAT_SAYS(ValueError, set_threads(0), "set_threads: count: got 0, expected at least 1");
+}
+
+}  // namespace atto::test
