@@ -1,0 +1,57 @@
+#pragma once
+// Graphs as kernels see them, and the loop over their rows.
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/parallel.hpp"
+#include "graph/graph.hpp"
+#include "ops/csr.hpp"
+
+namespace atto {
+
+/// Rows are destinations, columns sources; entries are the edges in canonical order.
+inline Csr by_destination(const Graph& g) {
+  return {.rows = g.num_dst(), .columns = g.num_src(), .entries = g.num_edges(), .offsets = g.in_offsets().data(),
+          .column = g.in_src().data()};
+}
+/// Rows are sources, columns destinations: what backward passes walk, so that they too only gather.
+inline Csr by_source(const Graph& g) {
+  return {.rows = g.num_src(), .columns = g.num_dst(), .entries = g.num_edges(), .offsets = g.out_offsets().data(),
+          .column = g.out_dst().data(), .edge = g.out_edge().data()};
+}
+/// Rows are destinations (sources), columns the edges themselves: edge tensors as what is gathered.
+inline Csr edges_by_destination(const Graph& g) {
+  return {.rows = g.num_dst(), .columns = g.num_edges(), .entries = g.num_edges(), .offsets = g.in_offsets().data()};
+}
+inline Csr edges_by_source(const Graph& g) {
+  return {.rows = g.num_src(), .columns = g.num_edges(), .entries = g.num_edges(), .offsets = g.out_offsets().data(),
+          .column = g.out_edge().data(), .edge = g.out_edge().data()};
+}
+
+/// Calls f(begin, end) for ranges of rows with about equal work, in parallel when it is worth it. `work_per_entry` counts
+/// elementary operations as in parallel_for(); a row counts like one more entry. A row is never split, and the borders depend
+/// on the rows and on the work alone. Cost: one binary search per range.
+template <class F>
+void for_row_ranges(const Csr& csr, std::int64_t work_per_entry, F&& f) {
+  const std::int64_t work = std::max<std::int64_t>(1, work_per_entry);
+  const std::int64_t share = std::max<std::int64_t>(1, kChunkWork / work);
+  // Rows before row r weigh offsets[r] + r; the range of a share begins at the first row that weighs as much.
+  auto first_row = [&](std::int64_t weight) {
+    std::int64_t low = 0, high = csr.rows;
+    while (low < high) {
+      const std::int64_t middle = (low + high) / 2;
+      if (csr.offsets[middle] + middle < weight) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  const std::int64_t total = csr.entries + csr.rows;
+  if (total <= share) return csr.rows > 0 ? f(std::int64_t{0}, csr.rows) : void();
+  parallel_chunks((total + share - 1) / share, 1, share * work, [&](std::int64_t chunk, std::int64_t, std::int64_t) {
+    const std::int64_t begin = first_row(chunk * share), end = first_row(std::min(total, (chunk + 1) * share));
+    if (begin < end) f(begin, end);
+  });
+}
+
+}  // namespace atto
