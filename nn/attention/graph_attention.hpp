@@ -1,0 +1,113 @@
+#pragma once
+// Every attention of the library: six slots and the projections around them.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "graph/support.hpp"
+#include "nn/attention/aggregators.hpp"
+#include "nn/attention/hop_decay.hpp"
+#include "nn/attention/pairs.hpp"
+#include "nn/attention/scores.hpp"
+#include "nn/attention/slot.hpp"
+#include "nn/attention/weights.hpp"
+#include "nn/layers/linear.hpp"
+#include "nn/module.hpp"
+
+namespace atto {
+
+/// How queries, keys and values come from the nodes.
+enum class Projection {
+  separate,   ///< W_q, W_k, W_v
+  tied,       ///< W_q = W_k, and W_v
+  key_value,  ///< W_q, and W_k = W_v (GATv2)
+  shared,     ///< one matrix for all three (GAT)
+  none,       ///< the nodes as they are; needs channels = heads x head_width
+};
+
+/// What becomes of the heads' results.
+enum class Output {
+  linear,  ///< concatenated, then W_o
+  bias,    ///< concatenated, plus a bias (GAT)
+  mean,    ///< averaged over the heads, plus a bias (GAT's last layer)
+  none,    ///< concatenated
+};
+
+struct AttentionOptions {
+  std::int64_t channels = 64;         ///< C, of the receiving nodes
+  std::int64_t source_channels = 0;   ///< of the sending nodes; 0 = channels
+  std::int64_t heads = 4;             ///< H
+  std::int64_t head_width = 0;        ///< D; 0 = channels / heads
+  std::int64_t key_heads = 0;         ///< grouped queries: heads of keys and values, a divisor of heads; 0 = heads
+  std::int64_t output_channels = 0;   ///< of Output::linear; 0 = channels
+  std::int64_t edge_channels = 0;     ///< F, of the edge features; 0 = none
+  Choice<ScoreKind> score = Dot{};
+  Choice<PairKind> pair = NoPair{};
+  Choice<NormaliserKind> normaliser = Softmax{};
+  Choice<GateKind> gate = NoGate{};
+  Choice<AggregatorKind> aggregator = Sum{};
+  Choice<FinishKind> finish = Identity{};
+  Projection projection = Projection::separate;
+  Output output = Output::linear;
+  bool bias = true;         ///< in the projections of queries, keys and values
+  bool same_start = false;  ///< all projections begin as copies of one (the published code of Gradformer)
+  double dropout = 0;       ///< of the weights, in training
+  bool causal = false;      ///< refuses slots that look ahead and supports that are not causal
+};
+
+/// What an attention is called with. `source` and `value` default to `query`.
+struct AttentionInputs {
+  Var query;   ///< [N_dst,C]
+  Var source;  ///< [N_src,C_src]: keys, and values unless `value` is given
+  Var value;   ///< [N_src,C_src]
+  Var edge;    ///< [E,F] in the support graph's canonical order
+};
+
+/// out = FINISH(REDUCE(GATE(NORMALISE(PAIR(SCORE))), MESSAGE)) over a support; the slots' own headers give their formulas.
+///
+/// Any combination runs through the edge algebra, whose cost is O(E H D) time and O(E H) memory on a support of E pairs.
+/// Combinations that a fused operation stands for run through that instead; plan() tells. Result [N_dst, H V] or
+/// [N_dst, output_channels]. A node without edges receives zeros (plus bias). Errors: ValueError when slots do not fit
+/// together (when built), ShapeError for inputs that do not fit the support.
+class GraphAttention : public Module {
+ public:
+  GraphAttention(const Scope& scope, const AttentionOptions& options);
+
+  Var operator()(const AttentionInputs& inputs, const Support& support) const;
+  Var operator()(const Var& x, const Support& support) const { return (*this)(AttentionInputs{.query = x, .source = {}, .value = {}, .edge = {}}, support); }
+  /// The same through the edge algebra, whatever the combination: the meaning of the layer, slow and easy to read.
+  Var lowered(const AttentionInputs& inputs, const Support& support) const;
+
+  /// What a call on this support runs, and why: "ragged_attention, fused" or "edge_dot > hop_decay > edge_softmax > spmm,
+  /// composed: ...".
+  std::string plan(const Support& support) const;
+
+  /// The weights a_e [E,H] of a call, in the order of support.graph(), through the lowering and without dropout.
+  Tensor weights(const AttentionInputs& inputs, const Support& support) const;
+  /// The weights of the last call made after keep_last_call(true); StateError when there was none.
+  Tensor weights() const;
+  void keep_last_call(bool keep);
+
+ private:
+  EdgeView project(const AttentionInputs& inputs, const Support& support) const;
+  Var lower(EdgeView view, const Support& support) const;
+  Var edge_weights(const EdgeView& view) const;
+  Var combine(const Var& heads) const;
+  std::string refusal(FusedOp op, const Support& support) const;
+  std::optional<FusedOp> fused_op(const Support& support) const;
+  Var run(FusedOp op, const EdgeView& view, const Support& support) const;
+  std::array<const SlotModule*, 5> stages() const;
+  void check_support(const Support& support) const;
+
+  AttentionOptions options_;
+  AttentionSizes sizes_;
+  std::optional<Linear> query_, key_, value_, output_;
+  Parameter bias_;
+  SlotPointer score_, pair_, normaliser_, gate_, aggregator_, finish_;
+  mutable std::optional<std::pair<AttentionInputs, Support>> last_call_;
+  bool keep_last_call_ = false;
+};
+
+}  // namespace atto

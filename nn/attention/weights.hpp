@@ -1,0 +1,48 @@
+#pragma once
+// NORMALISE and GATE: from logits to weights.
+
+#include "nn/attention/slot.hpp"
+
+namespace atto {
+
+/// a_e = exp(sharpness z_e) / sum over the edges into i. A node without edges has no weights.
+struct Softmax {
+  using Kind = NormaliserKind;
+  double sharpness = 1;
+  SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
+};
+
+/// a_e = z_e / (sum over the edges into i of z + epsilon): for scores that are positive already (kernels, sigmoids).
+struct SumNormaliser {
+  using Kind = NormaliserKind;
+  double epsilon = 1e-6;
+  SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
+};
+
+/// a_e = z_e.
+struct NoNormaliser {
+  using Kind = NormaliserKind;
+  SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
+};
+
+/// a_e unchanged.
+struct NoGate {
+  using Kind = GateKind;
+  SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
+};
+
+/// a_e sigmoid(steepness (a_e - threshold)): a soft threshold on the weights themselves.
+struct SigmoidGate {
+  using Kind = GateKind;
+  double threshold = 0.1;
+  double steepness = 10;
+  SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
+};
+
+/// a_e sigmoid(W e): the edge decides for every head (EGT). Parameters weight [H,F], bias [H].
+struct EdgeGate {
+  using Kind = GateKind;
+  SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
+};
+
+}  // namespace atto

@@ -1,0 +1,149 @@
+#include "nn/gradformer/model.hpp"
+
+#include "core/error.hpp"
+#include "nn/attention/hop_decay.hpp"
+#include "nn/names.hpp"
+#include "ops/arithmetic/arithmetic.hpp"
+#include "ops/index/index.hpp"
+#include "ops/pointwise/pointwise.hpp"
+#include "ops/segment/segment.hpp"
+#include "ops/shape/shape.hpp"
+
+namespace atto {
+namespace {
+
+constexpr Names<Architecture, 8> kArchitectures{"model",
+                                                {{{Architecture::gradformer, "gradformer"},
+                                                  {Architecture::gps, "gps"},
+                                                  {Architecture::transformer, "transformer"},
+                                                  {Architecture::gat, "gat"},
+                                                  {Architecture::gatv2, "gatv2"},
+                                                  {Architecture::gcn, "gcn"},
+                                                  {Architecture::gin, "gin"},
+                                                  {Architecture::gatedgcn, "gatedgcn"}}}};
+constexpr Names<MaskMode, 4> kMaskModes{"mask",
+                                        {{{MaskMode::logit_mul, "logit_mul"},
+                                          {MaskMode::log_bias, "log_bias"},
+                                          {MaskMode::prob_mul, "prob_mul"},
+                                          {MaskMode::prob_mul_renorm, "prob_mul_renorm"}}}};
+
+bool has_attention(Architecture a) {
+  return a == Architecture::gradformer || a == Architecture::gps || a == Architecture::transformer;
+}
+
+// The convolution of an architecture that is nothing else.
+Local local_of(const GraphModelOptions& o) {
+  if (o.architecture == Architecture::transformer) return Local::none;
+  return has_attention(o.architecture) ? o.local : local(name_of(o.architecture));
+}
+
+Choice<PairKind> pair_of(const GraphModelOptions& o, const Var& hop) {
+  if (!hop.defined() || o.mask == MaskMode::prob_mul || o.mask == MaskMode::prob_mul_renorm) return NoPair{};
+  return HopDecay{.gamma = o.gamma, .slope = o.slope, .logarithm = o.mask == MaskMode::log_bias, .shared = hop};
+}
+
+Choice<GateKind> gate_of(const GraphModelOptions& o, const Var& hop) {
+  if (!hop.defined() || o.mask == MaskMode::logit_mul || o.mask == MaskMode::log_bias) return NoGate{};
+  return HopDecayGate{.gamma = o.gamma, .slope = o.slope, .renormalise = o.mask == MaskMode::prob_mul_renorm, .shared = hop};
+}
+
+}  // namespace
+
+std::string_view name_of(Architecture architecture) { return kArchitectures.name(architecture); }
+Architecture architecture(std::string_view name) { return kArchitectures.parse(name); }
+std::string_view name_of(MaskMode mode) { return kMaskModes.name(mode); }
+MaskMode mask_mode(std::string_view name) { return kMaskModes.parse(name); }
+
+InputEncoder::InputEncoder(const Scope& scope, const GraphModelOptions& o, bool with_edges) : Module(scope) {
+  const std::int64_t beside = o.encoding_width > 0 ? o.encoding_channels : 0;
+  if (beside < 0 || beside >= o.channels)
+    throw ValueError({.op = "GraphModel", .argument = "encoding_channels", .got = std::to_string(beside),
+                      .expected = "less than channels = " + std::to_string(o.channels), .hint = {}});
+  const std::int64_t node_channels = o.channels - beside;
+  if (o.node_features.kind == Features::Kind::real) node_linear_.emplace(scope / "node", o.node_features.width, node_channels);
+  else if (o.node_features.kind == Features::Kind::category) node_embedding_.emplace(scope / "node", o.node_features.width, node_channels);
+  else
+    throw ValueError({.op = "GraphModel", .argument = "node_features", .got = "none", .expected = "real features or categories", .hint = {}});
+  if (o.encoding_width > 0) {
+    if (beside > 0) encoding_norm_.emplace(scope / "encoding_norm", o.encoding_width);
+    encoding_linear_.emplace(scope / "encoding", o.encoding_width, beside > 0 ? beside : o.channels);
+  }
+  if (!with_edges) return;
+  if (o.edge_features.kind == Features::Kind::real) edge_linear_.emplace(scope / "edge", o.edge_features.width, o.channels);
+  else edge_embedding_.emplace(scope / "edge", o.edge_features.kind == Features::Kind::category ? o.edge_features.width : 1, o.channels);
+  one_edge_vector_ = o.edge_features.kind == Features::Kind::none;
+}
+
+NodesAndEdges InputEncoder::operator()(const Batch& batch) const {
+  const auto here = enter();
+  NodesAndEdges out;
+  out.node = node_linear_ ? (*node_linear_)(batch.x) : (*node_embedding_)(batch.x);
+  if (encoding_linear_) {
+    const Var encoding = (*encoding_linear_)(encoding_norm_ ? (*encoding_norm_)(batch.encoding) : Var(batch.encoding));
+    out.node = encoding_norm_ ? concat({out.node, encoding}, 1) : out.node + encoding;
+  }
+  if (edge_linear_) out.edge = (*edge_linear_)(batch.edge_attr);
+  else if (edge_embedding_)
+    out.edge = (*edge_embedding_)(one_edge_vector_ ? Tensor::zeros(Shape{batch.graphs.graph().num_edges()}, DType::int64) : batch.edge_attr);
+  return out;
+}
+
+GraphModel::GraphModel(const Scope& scope, const GraphModelOptions& o)
+    : Module(scope), options_(o),
+      hop_(o.architecture == Architecture::gradformer ? scope.parameter("hop", Shape{o.heads}, init::constant(o.hop)) : Parameter::none()),
+      encoder_(scope / "encoder", o, reads_edges(local_of(o))) {
+  if (o.layers < 1 || o.outputs < 1)
+    throw ValueError({.op = "GraphModel", .argument = "layers, outputs", .got = std::to_string(o.layers) + ", " + std::to_string(o.outputs),
+                      .expected = "at least 1", .hint = {}});
+  for (std::int64_t i = 0; i < o.layers; ++i) {
+    const Scope place = scope / "layers" / i;
+    if (has_attention(o.architecture))
+      layers_.emplace_back(place, GraphTransformerLayerOptions{.channels = o.channels,
+                                                               .heads = o.heads,
+                                                               .local = local_of(o),
+                                                               .pair = pair_of(o, hop_),
+                                                               .gate = gate_of(o, hop_),
+                                                               .same_start = o.same_start,
+                                                               .edge_state = o.edge_state,
+                                                               .dropout = o.dropout,
+                                                               .attention_dropout = o.attention_dropout});
+    else
+      conv_layers_.emplace_back(place, local_of(o), LocalOptions{.channels = o.channels, .heads = o.heads, .dropout = o.dropout, .edge_state = true},
+                                o.dropout);
+  }
+  std::vector<std::int64_t> widths{o.channels};
+  if (o.deep_head) widths.insert(widths.end(), {std::max<std::int64_t>(1, o.channels / 2), std::max<std::int64_t>(1, o.channels / 4)});
+  widths.push_back(o.outputs);
+  for (std::size_t i = 0; i + 1 < widths.size(); ++i)
+    head_.emplace_back(scope / "head" / static_cast<std::int64_t>(i), widths[i], widths[i + 1],
+                       LinearOptions{.activation = i + 2 < widths.size() ? Activation::relu : Activation::none});
+}
+
+Var GraphModel::operator()(const Batch& batch) const {
+  const auto here = enter();
+  NodesAndEdges state = encoder_(batch);
+  for (const auto& layer : layers_) state = layer(state, batch);
+  for (const auto& layer : conv_layers_) state = layer(state, batch);
+  Var out = state.node;
+  if (options_.pooling == Pooling::sum) out = segment_sum(out, batch.graphs.nodes());
+  if (options_.pooling == Pooling::mean) out = segment_mean(out, batch.graphs.nodes());
+  for (const Linear& layer : head_) out = layer(out);
+  return out;
+}
+
+bool GraphModel::needs_pairs() const { return has_attention(options_.architecture); }
+
+std::vector<double> GraphModel::hops() const {
+  if (!hop_.defined()) return {};
+  const Tensor values = hop_.value().to(DType::float64);
+  return {values.values<double>().begin(), values.values<double>().end()};
+}
+
+const GraphAttention& GraphModel::attention(std::int64_t layer) const {
+  if (layer < 0 || layer >= static_cast<std::int64_t>(layers_.size()))
+    throw ValueError({.op = "GraphModel::attention", .argument = "layer", .got = std::to_string(layer),
+                      .expected = "a layer with attention, of " + std::to_string(layers_.size()), .hint = {}});
+  return layers_[static_cast<std::size_t>(layer)].attention();
+}
+
+}  // namespace atto
