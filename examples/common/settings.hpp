@@ -1,0 +1,94 @@
+#pragma once
+// The settings of a training run: one list of fields serves the command line, config.json and the metadata of saved weights.
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace atto::examples {
+
+/// Everything that decides what a run computes. An empty optional is chosen by the data set (see choose_defaults) and is
+/// filled in before config.json is written, so that the file states every effective setting.
+struct Settings {
+  // data
+  std::string data;             ///< folder of a data set; empty: `dataset` is generated
+  std::string dataset = "cluster";
+  std::int64_t graphs = 1000;   ///< training graphs to generate; validation and test get a fifth each
+  std::string folds;            ///< folder of fold files or a number; empty: one split by the seed
+  double train_fraction = 1.0;
+  std::optional<std::string> encoding;
+  std::optional<std::int64_t> encoding_width;
+  std::optional<std::int64_t> encoding_channels;
+  // model
+  std::string model = "gradformer";
+  std::optional<std::string> local;
+  std::string mask = "logit_mul";
+  std::int64_t layers = 4;
+  std::int64_t channels = 64;
+  std::int64_t heads = 4;
+  double gamma = 0.6;
+  double hop = 5;
+  double slope = 0;
+  double dropout = 0;
+  double attention_dropout = 0.5;
+  bool independent_start = false;
+  bool edge_state = false;
+  // training
+  int epochs = 100;
+  std::optional<std::int64_t> batch;
+  std::optional<double> lr;
+  std::optional<int> warmup;
+  std::optional<std::string> schedule;
+  std::optional<std::string> optimiser;
+  double weight_decay = 1e-5;
+  double clip = 0;
+  std::uint64_t seed = 1;
+};
+
+/// Calls visit(name, field, help) for every field; `name` is the key in JSON, and with "--" and dashes the option.
+template <class SettingsType, class Visitor>
+void visit_fields(SettingsType& s, Visitor&& visit) {
+  visit("data", s.data, "Folder of a data set: TUDataset text files, or AqSol text files (train.txt, val.txt, test.txt)");
+  visit("dataset", s.dataset, "Generate a data set instead: cluster or pattern");
+  visit("graphs", s.graphs, "Training graphs to generate; validation and test get a fifth of that each");
+  visit("folds", s.folds, "Cross-validation: a number of stratified folds, or a folder of fold files");
+  visit("train_fraction", s.train_fraction, "Train on this part of the training graphs only (low-resource study)");
+  visit("encoding", s.encoding, "Position of nodes: rwse (random-walk returns), lappe (Laplacian eigenvectors) or none");
+  visit("encoding_width", s.encoding_width, "Number of random-walk steps or eigenvectors");
+  visit("encoding_channels", s.encoding_channels, "Channels of the encoding beside those of the features; 0 adds the two");
+  visit("model", s.model, "gradformer, gps, transformer, gat, gatv2, gcn, gin or gatedgcn");
+  visit("local", s.local, "Message passing beside the attention: gin, gine, gatedgcn, gcn or none");
+  visit("mask", s.mask, "Where the decay mask acts: logit_mul, log_bias, prob_mul or prob_mul_renorm");
+  visit("layers", s.layers, "Layers");
+  visit("channels", s.channels, "Width of the node states");
+  visit("heads", s.heads, "Attention heads");
+  visit("gamma", s.gamma, "Base of the decay, between 0 and 1: smaller decays faster");
+  visit("hop", s.hop, "Hop distance at which the decay begins, before training");
+  visit("slope", s.slope, "Slope of the decay inside that distance; 0 means none");
+  visit("dropout", s.dropout, "Dropout of node states");
+  visit("attention_dropout", s.attention_dropout, "Dropout of attention weights");
+  visit("independent_start", s.independent_start, "Draw the four attention projections of a layer independently");
+  visit("edge_state", s.edge_state, "Pass the edge states of gatedgcn from layer to layer");
+  visit("epochs", s.epochs, "Training epochs, per fold");
+  visit("batch", s.batch, "Graphs per step");
+  visit("lr", s.lr, "Learning rate");
+  visit("warmup", s.warmup, "Epochs over which the learning rate rises to its full value");
+  visit("schedule", s.schedule, "Learning rate after that: constant or cosine");
+  visit("optimiser", s.optimiser, "adam (L2 weight decay) or adamw (decoupled)");
+  visit("weight_decay", s.weight_decay, "Weight decay");
+  visit("clip", s.clip, "Largest norm of the gradient; 0 means no limit");
+  visit("seed", s.seed, "Seed of everything random");
+}
+
+/// Adds an option per field.
+void add_options(CLI::App& app, Settings& settings);
+nlohmann::ordered_json to_json(const Settings& settings);
+/// FileError naming `path` and the key that is unknown, missing its type or out of range.
+Settings from_json(const nlohmann::json& json, const std::string& path);
+
+}  // namespace atto::examples

@@ -1,0 +1,196 @@
+// The program as a user meets it: options, exit codes, files, interruption, prediction.
+#include <csignal>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/file.hpp"
+#include "nn/train/metrics_log.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+using namespace atto;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kProgram = std::string(ATTO_EXAMPLES_FOLDER) + "/gradformer";
+
+struct Result {
+  int code;
+  std::string output;  // both streams
+};
+
+Result run(const std::string& arguments, const fs::path& log) {
+  const int status = std::system(("'" + kProgram + "' " + arguments + " >'" + log.string() + "' 2>&1").c_str());
+  return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .output = read_file(log)};
+}
+
+// A small data set in the TU text form: rings (class 0) and paths (class 1).
+void write_tu(const fs::path& folder) {
+  fs::create_directories(folder);
+  std::ofstream a(folder / "TOY_A.txt"), indicator(folder / "TOY_graph_indicator.txt"), labels(folder / "TOY_graph_labels.txt"), nodes(folder / "TOY_node_labels.txt");
+  int next = 1;
+  for (int g = 0; g < 40; ++g) {
+    const int n = 4 + g % 5;
+    for (int i = 0; i < n; ++i) {
+      indicator << g + 1 << "\n";
+      nodes << (g * 7 + i * 3) % 3 << "\n";
+      if (i + 1 < n) a << next + i << ", " << next + i + 1 << "\n" << next + i + 1 << ", " << next + i << "\n";
+    }
+    if (g % 2 == 0) a << next << ", " << next + n - 1 << "\n" << next + n - 1 << ", " << next << "\n";
+    labels << g % 2 << "\n";
+    next += n;
+  }
+}
+
+const char* kSmall = " --layers 2 --channels 16 --heads 2 --epochs 3 --batch 8";
+
+// metrics.csv without the column of seconds.
+std::string metrics(const fs::path& folder) {
+  std::ostringstream text;
+  for (MetricsRow row : read_metrics(folder / "metrics.csv")) {
+    row.seconds = MetricsRow::none;
+    text << csv_line(row) << "\n";
+  }
+  return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("gradformer --help explains every option") {
+  const test::TemporaryFolder folder;
+  const Result help = run("--help", folder.path() / "log");
+  CHECK(help.code == 0);
+  for (const char* option : {"--data", "--dataset", "--model", "--layers", "--channels", "--heads", "--gamma", "--hop", "--slope", "--mask", "--local",
+                             "--encoding", "--epochs", "--batch", "--lr", "--warmup", "--seed", "--folds", "--train-fraction", "--threads", "--out",
+                             "--resume", "--weights", "--predict", "--trace"}) {
+    INFO(option);
+    CHECK(help.output.find(option) != std::string::npos);
+  }
+}
+
+TEST_CASE("gradformer ends with a message and exit code 2 whatever it is given") {
+  const test::TemporaryFolder folder;
+  const fs::path data = folder.path() / "TOY";
+  write_tu(data);
+  const std::string out = " --out '" + (folder.path() / "run").string() + "'";
+  const auto refused = [&](const std::string& arguments, const std::string& text) {
+    INFO(arguments);
+    const Result result = run(arguments + out, folder.path() / "log");
+    INFO(result.output);
+    CHECK(result.code == 2);
+    CHECK(result.output.find("error: ") != std::string::npos);
+    CHECK(result.output.find(text) != std::string::npos);
+    CHECK_FALSE(fs::exists(folder.path() / "run" / "summary.json"));
+  };
+  const std::string good = "--data '" + data.string() + "'" + kSmall;
+  refused("--nonsense", "nonsense");
+  refused("--layers many", "layers");
+  refused("--data /no/such/folder", "/no/such/folder");
+  refused("--dataset nothing", "cluster or pattern");
+  refused(good + " --model nothing", "gradformer, gps");
+  refused(good + " --mask nothing", "logit_mul");
+  refused(good + " --local nothing", "gatedgcn");
+  refused(good + " --encoding nothing", "rwse");
+  refused(good + " --schedule nothing", "cosine");
+  refused(good + " --heads 3", "heads");
+  refused(good + " --layers 0", "layers");
+  refused(good + " --gamma 0", "gamma");
+  refused(good + " --gamma nan", "gamma");
+  refused(good + " --batch 0", "batch");
+  refused(good + " --folds 1", "folds");
+  refused(good + " --folds /no/such/folder", "/no/such/folder");
+  refused(good + " --train-fraction 0", "fraction");
+  refused(good + " --threads 0", "threads");
+  refused(good + " --warmup 7", "warmup");
+  refused("--resume '" + (folder.path() / "nothing").string() + "'", "nothing");
+  refused("--weights '" + (data / "TOY_A.txt").string() + "' --predict '" + (folder.path() / "p.csv").string() + "' " + good, "TOY_A.txt");
+  CHECK_FALSE(fs::exists(folder.path() / "p.csv"));
+  std::ofstream(data / "TOY_A.txt", std::ios::app) << "1, 99999\n";
+  refused(good, "TOY_A.txt");
+}
+
+TEST_CASE("gradformer leaves every file that it promises, resumes, and predicts") {
+  const test::TemporaryFolder folder;
+  const fs::path data = folder.path() / "TOY", whole = folder.path() / "whole";
+  write_tu(data);
+  const std::string settings = "--data '" + data.string() + "'" + kSmall + " --folds 2 --seed 5";
+  const Result trained = run(settings + " --out '" + whole.string() + "'", folder.path() / "log");
+  INFO(trained.output);
+  REQUIRE(trained.code == 0);
+  for (const char* file : {"metrics.csv", "metrics.jsonl", "config.json", "summary.json", "model.safetensors", "checkpoint.safetensors", "report.html",
+                           "plots/loss.svg", "plots/metric.svg", "plots/decay.svg"}) {
+    INFO(file);
+    CHECK(fs::exists(whole / file));
+  }
+  CHECK(read_metrics(whole / "metrics.csv").size() == 6);
+  CHECK(trained.output.find("accuracy, test") != std::string::npos);
+
+  SECTION("the same settings give the same numbers, with any number of threads") {
+    const fs::path again = folder.path() / "again";
+    REQUIRE(run(settings + " --threads 1 --out '" + again.string() + "'", folder.path() / "log").code == 0);
+    CHECK(metrics(again) == metrics(whole));
+    CHECK(read_file(again / "model.safetensors") == read_file(whole / "model.safetensors"));
+  }
+  SECTION("a finished run resumes to the same results") {
+    const std::string before = metrics(whole);
+    const Result resumed = run("--resume '" + whole.string() + "'", folder.path() / "log");
+    INFO(resumed.output);
+    CHECK(resumed.code == 0);
+    CHECK(metrics(whole) == before);
+  }
+  SECTION("weights predict what the trained model says, graph by graph") {
+    const fs::path csv = folder.path() / "outputs.csv";
+    const Result predicted = run("--data '" + data.string() + "' --weights '" + (whole / "model.safetensors").string() + "' --predict '" + csv.string() + "'",
+                                 folder.path() / "log");
+    INFO(predicted.output);
+    REQUIRE(predicted.code == 0);
+    std::istringstream lines(read_file(csv));
+    std::string line;
+    std::getline(lines, line);
+    CHECK(line == "id,output_0,output_1");
+    int count = 0;
+    for (; std::getline(lines, line); ++count) CHECK(line.rfind(std::to_string(count) + ",", 0) == 0);
+    CHECK(count == 40);
+  }
+}
+
+TEST_CASE("a killed run goes on where it was and ends with the same numbers", "[slow]") {
+  const test::TemporaryFolder folder;
+  const fs::path data = folder.path() / "TOY", whole = folder.path() / "whole", killed = folder.path() / "killed";
+  write_tu(data);
+  const std::string settings = "--data '" + data.string() + "' --layers 2 --channels 16 --heads 2 --epochs 40 --batch 8 --seed 5";
+  REQUIRE(run(settings + " --out '" + whole.string() + "'", folder.path() / "log").code == 0);
+
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!std::freopen("/dev/null", "w", stderr) || !std::freopen("/dev/null", "w", stdout)) _exit(3);
+    const std::string data_argument = data.string(), out = killed.string();
+    execl(kProgram.c_str(), kProgram.c_str(), "--data", data_argument.c_str(), "--layers", "2", "--channels", "16", "--heads", "2", "--epochs", "40",
+          "--batch", "8", "--seed", "5", "--out", out.c_str(), static_cast<char*>(nullptr));
+    _exit(4);
+  }
+  const auto rows_written = [&] {
+    std::error_code error;
+    return fs::exists(killed / "metrics.csv", error) && fs::file_size(killed / "metrics.csv", error) > 400;
+  };
+  for (int wait = 0; wait < 3000 && !rows_written(); ++wait) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  REQUIRE(rows_written());
+  const Result resumed = run("--resume '" + killed.string() + "'", folder.path() / "log");
+  INFO(resumed.output);
+  REQUIRE(resumed.code == 0);
+  CHECK(metrics(killed) == metrics(whole));
+  CHECK(read_file(killed / "model.safetensors") == read_file(whole / "model.safetensors"));
+}
