@@ -21,6 +21,7 @@ void edge_join(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_
 template <class Isa, class T>
 void edge_dot(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* q,
               const T* k, T* e, std::int64_t ahead);
+/// `a` may not be `z`: vectors that overlap read the same logits twice. For the gradient likewise.
 template <class Isa, class T>
 void edge_softmax(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, const T* z, T* a);
 template <class Isa, class T>

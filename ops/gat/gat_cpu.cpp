@@ -39,11 +39,11 @@ void for_blocks(const GatCall<T>& call, std::span<const std::int32_t> blocks, F&
   });
 }
 
-// weights[edge, h] = softmax over rows begin..end.
+// weights[edge, h] = softmax of the scores over rows begin..end.
 template <class Isa, class T>
-void softmax_scores(const Csr& csr, std::int64_t begin, std::int64_t end, const GatCall<T>& call, T* weights) {
-  simd::gat_scores<Isa>(csr, begin, end, score_of(call), weights, fetch_ahead<T>(csr, call.heads * (call.vector ? call.depth : 1)));
-  simd::edge_softmax<Isa>(csr, begin, end, call.heads, weights, weights);
+void softmax_scores(const Csr& csr, std::int64_t begin, std::int64_t end, const GatCall<T>& call, T* scores, T* weights) {
+  simd::gat_scores<Isa>(csr, begin, end, score_of(call), scores, fetch_ahead<T>(csr, call.heads * (call.vector ? call.depth : 1)));
+  simd::edge_softmax<Isa>(csr, begin, end, call.heads, scores, weights);
 }
 
 template <class Isa, class T>
@@ -65,9 +65,10 @@ void gat_forward(Cpu, const GatCall<T>& call, T* y) {
   with_isa([&]<class Isa>() {
     for_blocks(call, call.graph.in_blocks(), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
       const std::int64_t first = csr.offsets[begin] * call.heads, last = csr.offsets[end] * call.heads;
-      const Storage storage(static_cast<std::size_t>(last - first) * sizeof(T), Device{});
-      T* weights = reinterpret_cast<T*>(storage.data()) - first;
-      softmax_scores<Isa>(csr, begin, end, call, weights);
+      const Storage storage(static_cast<std::size_t>(2 * (last - first)) * sizeof(T), Device{});
+      T* scores = reinterpret_cast<T*>(storage.data()) - first;
+      T* weights = scores + (last - first);
+      softmax_scores<Isa>(csr, begin, end, call, scores, weights);
       drop_rows<Isa>(csr, begin, end, call, weights);
       simd::spmm<Isa>(csr, begin, end, call.heads, call.depth, weights, call.value, false, y, fetch_ahead<T>(csr, width));
     });
@@ -93,7 +94,7 @@ void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>
   std::vector<T> vectors(out.vector ? static_cast<std::size_t>(blocks * width) : 0);  // a sum per block, added up in order
   with_isa([&]<class Isa>() {
     for_blocks(call, call.graph.in_blocks(), [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
-      softmax_scores<Isa>(in, begin, end, call, out.weight);
+      softmax_scores<Isa>(in, begin, end, call, out.dlogit, out.weight);
       simd::edge_dot<Isa>(in, begin, end, heads, call.depth, g, call.value, out.dlogit, fetch_ahead<T>(in, width));
       drop_rows<Isa>(in, begin, end, call, out.dlogit);
       simd::gat_scores_gradient<Isa>(in, begin, end, score, out.weight, out.dlogit, out.destination);
