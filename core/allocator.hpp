@@ -28,7 +28,7 @@ void reset_peak();
 /// Gives all cached blocks back to the system, but for small ones that other threads keep.
 void trim();
 
-/// While an object lives, new blocks carry guard bytes on both sides that are checked on release, and start filled with
+/// While an object lives, new blocks carry guard bytes on both sides (behind, up to the end of the block) that are checked on release, and start filled with
 /// 0xFF (a NaN), so that a kernel that writes outside its rows or reads what nobody wrote is found. For tests.
 class GuardMode {
  public:

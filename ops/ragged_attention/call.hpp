@@ -98,11 +98,19 @@ static constexpr std::int64_t padded(std::int64_t n, std::int64_t to) { return (
 static constexpr std::int64_t forward_rows(std::int64_t columns) { return columns <= 64 ? 32 : columns <= 256 ? 16 : 8; }
 static constexpr std::int64_t backward_rows(std::int64_t columns) { return columns <= 64 ? 32 : 16; }
 
+/// The largest tile of up to so many columns: one scratch serves graphs of several sizes, and a tile of 64 columns, which has
+/// more rows, is larger than one of 80.
+static constexpr std::int64_t forward_tile(std::int64_t columns) {
+  const std::int64_t tile = forward_rows(columns) * columns;
+  const std::int64_t smaller = columns > 256 ? forward_rows(256) * 256 : columns > 64 ? forward_rows(64) * 64 : 0;
+  return tile > smaller ? tile : smaller;
+}
+
+/// Scratch for graphs of at most `keys` keys.
 static constexpr std::int64_t forward_scratch(std::int64_t keys, std::int64_t width, std::int64_t value_width) {
   const std::int64_t columns = padded(keys, kColumnPad);
   const std::int64_t values = padded(value_width, kWidthPad);
-  const std::int64_t tile = forward_rows(columns) * columns;
-  return columns * width + keys * values + 2 * tile + 32 * values + 2 * columns + 3 * 256 + 160;
+  return columns * width + keys * values + 2 * forward_tile(columns) + 32 * values + 2 * columns + 3 * 256 + 160;
 }
 static constexpr std::int64_t backward_scratch(std::int64_t keys, std::int64_t width, std::int64_t value_width) {
   const std::int64_t columns = padded(keys, kColumnPad);

@@ -176,6 +176,9 @@ const RegisterCases cases([] {
       attention_case("no width", {.queries = {3, 4}, .heads = 1, .width = 0, .value_width = 2}),
       attention_case("sizes 1 to 20", {.queries = {20, 1, 7, 16, 17, 9, 8, 12, 15}, .heads = 2, .width = 4, .multiply = true}),
       attention_case("sizes around the blocks", {.queries = {128, 31, 129, 33, 65}, .heads = 1, .width = 2, .multiply = true}),
+      // Few queries, so that several graphs share a chunk and its memory.
+      attention_case("sizes around the tiles", {.queries = {5, 5, 5, 5}, .keys = {80, 64, 66, 49}, .heads = 1, .width = 2, .multiply = true,
+                                                .add = true, .gate = true, .choice = range(0, 200)}),
       attention_case("long", {.queries = {200, 3, 0, 150}, .heads = 2, .width = 5, .multiply = true, .choice = range(0, 40)}),
       attention_case("multiply, add and gate", {.queries = {6, 9}, .heads = 3, .multiply = true, .add = true, .gate = true}),
       attention_case("add only", {.queries = {6, 9}, .heads = 2, .add = true, .buckets = 7}),

@@ -96,6 +96,14 @@ struct Restore {
 
 }  // namespace
 
+TEST_CASE("memory for the largest graph of a chunk serves the smaller ones") {
+  for (const std::int64_t width : {0, 1, 6, 16, 64})
+    for (std::int64_t keys = 1; keys <= 2000; ++keys) {
+      if (kernels::forward_scratch(keys, width, width) < kernels::forward_scratch(keys - 1, width, width)) FAIL_CHECK("forward, " << keys << " keys");
+      if (kernels::backward_scratch(keys, width, width) < kernels::backward_scratch(keys - 1, width, width)) FAIL_CHECK("backward, " << keys << " keys");
+    }
+}
+
 TEST_CASE("ragged_attention: fast and plain kernels agree, also where long segments are cut") {
   const Restore restore;
   const Isa best = isa();
