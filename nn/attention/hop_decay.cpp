@@ -1,5 +1,6 @@
 #include "nn/attention/hop_decay.hpp"
 
+#include <limits>
 #include <string>
 
 #include "core/error.hpp"
@@ -7,6 +8,7 @@
 #include "ops/arithmetic/arithmetic.hpp"
 #include "ops/edge/edge.hpp"
 #include "ops/hop_decay/hop_decay.hpp"
+#include "ops/pointwise/pointwise.hpp"
 
 namespace atto {
 namespace {
@@ -68,7 +70,8 @@ class DecayGate final : public DecaySlot {
   Var operator()(const EdgeView& view, const Var& weights) const override {
     const Var gated = weights * on_edges(view, false);
     if (!renormalise_) return gated;
-    return gated / edge_add(view.graph, {}, edge_sum(view.graph, gated));
+    // The bound lies below every sum that is not zero in earnest; where no path leads to a node it gives zeros instead of 0/0.
+    return gated / edge_add(view.graph, {}, clamp(edge_sum(view.graph, gated), 1e-20, std::numeric_limits<double>::infinity()));
   }
   bool fits(FusedOp op) const override { return op == FusedOp::ragged_attention; }
   void fill(RaggedForm& form) const override {
