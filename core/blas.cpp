@@ -14,10 +14,12 @@
 namespace atto::blas {
 namespace {
 
-// Before the first product: OpenBLAS must not start threads of its own beside ours.
-[[maybe_unused]] const bool single_threaded = [] {
+// Before the first product: OpenBLAS must not start threads of its own beside ours. Its OpenMP build does so by setting the
+// number for all of OpenMP, so threads() has to ask for it first.
+[[maybe_unused]] const int single_threaded = [] {
+  const int ours = threads();
   openblas_set_num_threads(1);
-  return true;
+  return ours;
 }();
 
 blasint to_blas(std::int64_t size) {

@@ -1,6 +1,9 @@
 #include "core/parallel.hpp"
 
+#include <omp.h>
+
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 #include <stdexcept>
 #include <vector>
@@ -16,6 +19,8 @@ struct WithThreads {
   ~WithThreads() { set_threads(before); }
 };
 
+const int at_start = threads();
+
 using Ranges = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
 Ranges ranges(std::int64_t n, std::int64_t work) {
@@ -30,6 +35,10 @@ Ranges ranges(std::int64_t n, std::int64_t work) {
 }
 
 }  // namespace
+
+TEST_CASE("loops may use every processor unless told otherwise") {
+  if (std::getenv("OMP_NUM_THREADS") == nullptr) CHECK(at_start == omp_get_num_procs());
+}
 
 TEST_CASE("parallel_for: covers everything once, in ranges that do not depend on the number of threads") {
   for (const auto& [n, work] : std::vector<std::pair<std::int64_t, std::int64_t>>{
