@@ -10,14 +10,25 @@
 #include "core/trace.hpp"
 #include "examples/common/main.hpp"
 #include "examples/common/study.hpp"
+#include "nn/safetensors.hpp"
 
 namespace {
+
+// The settings that a file of an earlier run states. What says where the data lies and how many threads to use may differ here,
+// so it is taken from the command line where it stands there.
+atto::examples::Settings stored_settings(const CLI::App& app, const atto::examples::Settings& given, const std::string& text, const std::string& file) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (json.is_discarded()) throw atto::FileError(file, "", "holds no settings in JSON");
+  atto::examples::Settings settings = atto::examples::from_json(json, file);
+  if (app.count("--data") > 0 || app.count("--dataset") > 0) settings.data = given.data, settings.dataset = given.dataset;
+  if (app.count("--threads") > 0) settings.threads = given.threads;
+  return settings;
+}
 
 int run(int argc, char** argv) {
   using namespace atto;
   examples::Settings settings;
-  std::string out = "results/gradformer", resume, weights, predictions, trace_file;
-  int thread_count = threads();
+  std::string out = "results/gradformer", resume, weights, predictions, trace_file, cache = ".cache";
 
   CLI::App app{"Trains Gradformer, a graph transformer whose attention decays with hop distance, or one of the models it is compared with.\n"
                "Without options it generates a CLUSTER data set and trains on it."};
@@ -25,32 +36,36 @@ int run(int argc, char** argv) {
              "  gradformer --dataset cluster --epochs 20\n"
              "  gradformer --data tu/NCI1 --folds 10 --out results/nci1\n"
              "  gradformer --resume results/nci1\n"
-             "  gradformer --data tu/NCI1 --weights results/nci1/model.safetensors --predict outputs.csv");
+             "  gradformer --weights results/nci1/model.safetensors --predict outputs.csv\n"
+             "[by data set]: without the option the value is that of published experiments on data of this kind.");
   examples::add_options(app, settings);
-  app.add_option("--threads", thread_count, "Threads; results do not depend on it")->capture_default_str()->group("Run");
   app.add_option("--out", out, "Folder for metrics, weights, plots and report")->capture_default_str()->group("Run");
   app.add_option("--resume", resume, "Go on with the run in this folder; its settings are those in its config.json")->group("Run");
-  auto* weights_option = app.add_option("--weights", weights, "Load these weights (with --predict)")->group("Run");
-  app.add_option("--predict", predictions, "Write the outputs for every graph to this CSV file and stop")->needs(weights_option)->group("Run");
+  auto* weights_option = app.add_option("--weights", weights, "Load these weights, with the settings that they were trained with (with --predict)")->group("Run");
+  auto* predict_option = app.add_option("--predict", predictions, "Write the outputs for every graph to this CSV file and stop")->group("Run");
+  weights_option->needs(predict_option);
+  predict_option->needs(weights_option);
+  app.add_option("--cache", cache, "Folder that keeps hop distances and encodings for the next run; '' keeps nothing")->capture_default_str()->group("Run");
   app.add_option("--trace", trace_file, "Write where the time went to this file (for chrome://tracing or Perfetto) and print a table")->group("Run");
   if (const auto code = examples::parse(app, argc, argv)) return *code;
-  set_threads(thread_count);
 
-  if (!predictions.empty()) {
-    examples::predict(weights, settings, predictions);
-    return 0;
-  }
   if (!resume.empty()) {
     const std::filesystem::path config = std::filesystem::path(resume) / "config.json";
-    const auto json = nlohmann::json::parse(read_file(config), nullptr, false);
-    if (json.is_discarded()) throw FileError(config.string(), "", "is not JSON");
-    settings = examples::from_json(json, config.string());
+    settings = stored_settings(app, settings, read_file(config), config.string());
+  } else if (!weights.empty()) {
+    const Metadata metadata = read_safetensors(weights).metadata;
+    if (const auto stored = metadata.find("settings"); stored != metadata.end()) settings = stored_settings(app, settings, stored->second, weights);
   }
+  if (settings.threads != 0) set_threads(settings.threads);  // refuses what is below 1
   const Dataset dataset = examples::load_dataset(settings);
   examples::choose_defaults(settings, dataset);
+  if (!predictions.empty()) {
+    examples::predict(settings, dataset, weights, predictions, cache);
+    return 0;
+  }
   fmt::print(stderr, "{}\n", dataset.describe());
   if (!trace_file.empty()) trace::start();
-  examples::run_study(settings, dataset, resume.empty() ? out : resume, !resume.empty());
+  examples::run_study(settings, dataset, {.folder = resume.empty() ? out : resume, .resume = !resume.empty(), .cache = cache});
   if (!trace_file.empty()) {
     write_atomically(trace_file, trace::chrome_json());
     fmt::print("\n{}", trace::table());

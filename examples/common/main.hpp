@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <optional>
 
 #include "core/error.hpp"
@@ -33,6 +34,9 @@ int guarded_main(Run&& run, int argc, char** argv) {
     return 1;
   } catch (const Error& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
+    return 2;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "error: not enough memory; a smaller model, batch or data set needs less\n");
     return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "internal error: %s\n", error.what());

@@ -20,9 +20,9 @@ template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
 const char* group_of(const std::string& name) {
-  static const std::set<std::string> data{"data", "dataset", "graphs", "folds", "train_fraction", "encoding", "encoding_width", "encoding_channels"};
-  static const std::set<std::string> training{"epochs", "batch", "lr", "warmup", "schedule", "optimiser", "weight_decay", "clip", "seed"};
-  return data.count(name) ? "Data" : training.count(name) ? "Training" : "Model";
+  static const std::set<std::string> data{"data", "dataset", "graphs", "attributes", "folds", "train_fraction", "encoding", "encoding_width", "encoding_channels"};
+  static const std::set<std::string> training{"epochs", "batch", "lr", "warmup", "schedule", "optimiser", "weight_decay", "hop_weight_decay", "clip", "seed"};
+  return name == "threads" ? "Run" : data.count(name) ? "Data" : training.count(name) ? "Training" : "Model";
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ void add_options(CLI::App& app, Settings& settings) {
     using Field = std::remove_reference_t<decltype(field)>;
     CLI::Option* option = nullptr;
     if constexpr (std::is_same_v<Field, bool>) option = app.add_flag(option_name(name), field, help);
-    else if constexpr (IsOptional<Field>::value) option = app.add_option(option_name(name), field, help + " [by data set]");
+    else if constexpr (IsOptional<Field>::value) option = app.add_option(option_name(name), field, help.ends_with(']') ? help : help + " [by data set]");
     else option = app.add_option(option_name(name), field, help)->capture_default_str();
     option->group(group_of(name));
   });

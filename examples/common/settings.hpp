@@ -19,6 +19,7 @@ struct Settings {
   std::string data;             ///< folder of a data set; empty: `dataset` is generated
   std::string dataset = "cluster";
   std::int64_t graphs = 1000;   ///< training graphs to generate; validation and test get a fifth each
+  bool attributes = false;
   std::string folds;            ///< folder of fold files or a number; empty: one split by the seed
   double train_fraction = 1.0;
   std::optional<std::string> encoding;
@@ -29,11 +30,11 @@ struct Settings {
   std::optional<std::string> local;
   std::string mask = "logit_mul";
   std::int64_t layers = 4;
-  std::int64_t channels = 64;
-  std::int64_t heads = 4;
-  double gamma = 0.6;
-  double hop = 5;
-  double slope = 0;
+  std::optional<std::int64_t> channels;
+  std::optional<std::int64_t> heads;
+  std::optional<double> gamma;
+  std::optional<double> hop;
+  std::optional<double> slope;
   double dropout = 0;
   double attention_dropout = 0.5;
   bool independent_start = false;
@@ -46,8 +47,10 @@ struct Settings {
   std::optional<std::string> schedule;
   std::optional<std::string> optimiser;
   double weight_decay = 1e-5;
+  std::optional<double> hop_weight_decay;
   double clip = 0;
   std::uint64_t seed = 1;
+  int threads = 0;
 };
 
 /// Calls visit(name, field, help) for every field; `name` is the key in JSON, and with "--" and dashes the option.
@@ -56,13 +59,14 @@ void visit_fields(SettingsType& s, Visitor&& visit) {
   visit("data", s.data, "Folder of a data set: TUDataset text files, or AqSol text files (train.txt, val.txt, test.txt)");
   visit("dataset", s.dataset, "Generate a data set instead: cluster or pattern");
   visit("graphs", s.graphs, "Training graphs to generate; validation and test get a fifth of that each");
+  visit("attributes", s.attributes, "Use the node and edge attributes of a TU data set beside its labels");
   visit("folds", s.folds, "Cross-validation: a number of stratified folds, or a folder of fold files");
   visit("train_fraction", s.train_fraction, "Train on this part of the training graphs only (low-resource study)");
   visit("encoding", s.encoding, "Position of nodes: rwse (random-walk returns), lappe (Laplacian eigenvectors) or none");
   visit("encoding_width", s.encoding_width, "Number of random-walk steps or eigenvectors");
   visit("encoding_channels", s.encoding_channels, "Channels of the encoding beside those of the features; 0 adds the two");
   visit("model", s.model, "gradformer, gps, transformer, gat, gatv2, gcn, gin or gatedgcn");
-  visit("local", s.local, "Message passing beside the attention: gin, gine, gatedgcn, gcn or none");
+  visit("local", s.local, "Message passing beside the attention: gin, gine, gatedgcn, gcn, gat, gatv2 or none");
   visit("mask", s.mask, "Where the decay mask acts: logit_mul, log_bias, prob_mul or prob_mul_renorm");
   visit("layers", s.layers, "Layers");
   visit("channels", s.channels, "Width of the node states");
@@ -81,8 +85,10 @@ void visit_fields(SettingsType& s, Visitor&& visit) {
   visit("schedule", s.schedule, "Learning rate after that: constant or cosine");
   visit("optimiser", s.optimiser, "adam (L2 weight decay) or adamw (decoupled)");
   visit("weight_decay", s.weight_decay, "Weight decay");
+  visit("hop_weight_decay", s.hop_weight_decay, "Weight decay of the learned hop; 0 keeps it where its gradient leaves it [--weight-decay]");
   visit("clip", s.clip, "Largest norm of the gradient; 0 means no limit");
   visit("seed", s.seed, "Seed of everything random");
+  visit("threads", s.threads, "Threads; results do not depend on it; 0 means all processors");
 }
 
 /// Adds an option per field.

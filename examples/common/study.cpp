@@ -1,22 +1,15 @@
 #include "examples/common/study.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <chrono>
-#include <cmath>
 #include <iterator>
-#include <map>
 #include <memory>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
-#include "core/parallel.hpp"
+#include "examples/common/results.hpp"
 #include "nn/checkpoint.hpp"
-#include "nn/report/draw_run.hpp"
-#include "nn/report/format.hpp"
-#include "nn/report/html.hpp"
-#include "nn/report/table.hpp"
 #include "nn/train/progress.hpp"
 #include "nn/train/run_folder.hpp"
 
@@ -25,216 +18,99 @@ namespace {
 
 constexpr double kCheckpointSeconds = 20;  // between two checkpoints: what a crash may cost
 
-std::int64_t peak_memory() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-// A model with its root, built anew for every fold.
+// A model with its root and its trainer, built anew for every fold.
 struct Candidate {
-  Candidate(const Settings& settings, const Dataset& dataset, int fold)
-      : root({.seed = settings.seed + static_cast<std::uint64_t>(fold)}), model(root, model_options(settings, dataset)) {}
+  Candidate(const Settings& settings, const PreparedData& data, const Split& split, int fold)
+      : root({.seed = settings.seed + static_cast<std::uint64_t>(fold)}), model(root, model_options(settings, data.dataset())),
+        trainer(root, model, data, split, objective_of(settings, data.dataset()), trainer_options(settings, fold)) {}
   Model root;
   GraphModel model;
+  Trainer trainer;
 };
 
-// The epoch that validation chose in each fold.
-struct FoldResult {
-  MetricsRow best;
-};
-
-std::vector<FoldResult> best_epochs(const std::vector<MetricsRow>& rows, bool higher_is_better) {
-  std::map<int, FoldResult> folds;
-  for (const MetricsRow& row : rows) {
-    const auto [found, fresh] = folds.try_emplace(row.fold, FoldResult{row});
-    const double best = found->second.best.valid_metric;
-    if (!fresh && (std::isnan(best) || (higher_is_better ? row.valid_metric > best : row.valid_metric < best))) found->second.best = row;
-  }
-  std::vector<FoldResult> results;
-  for (const auto& [fold, result] : folds) results.push_back(result);
-  return results;
+// The mask is 1 for every pair, so that the model is GPS, until training moves the hop.
+bool mask_is_inert(const Settings& s, const PreparedData& data) {
+  return architecture(s.model) == Architecture::gradformer && *s.slope == 0 && *s.hop >= data.diameter();
 }
 
-struct Statistics {
-  double mean = MetricsRow::none;
-  double deviation = MetricsRow::none;  // of a sample; NaN for fewer than two
-};
-
-template <class Values, class Get>
-Statistics statistics(const Values& values, Get get) {
-  if (values.empty()) return {};
-  double sum = 0, squares = 0;
-  for (const auto& value : values) sum += get(value);
-  const double n = static_cast<double>(values.size()), mean = sum / n;
-  for (const auto& value : values) squares += (get(value) - mean) * (get(value) - mean);
-  return {.mean = mean, .deviation = values.size() > 1 ? std::sqrt(squares / (n - 1)) : MetricsRow::none};
-}
-
-nlohmann::ordered_json to_json(const Statistics& s) {
-  // JSON has no NaN: what was not measured is null.
-  const auto number = [](double value) { return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr); };
-  return {{"mean", number(s.mean)}, {"deviation", number(s.deviation)}};
-}
-
-struct Results {
-  std::vector<FoldResult> folds;
-  Statistics train, valid, test, seconds;
-  std::int64_t parameters = 0;
-};
-
-Results collect(const std::vector<MetricsRow>& rows, const Objective& objective, std::int64_t parameters) {
-  Results r{.folds = best_epochs(rows, objective.higher_is_better())};
-  r.train = statistics(r.folds, [](const FoldResult& f) { return f.best.train_metric; });
-  r.valid = statistics(r.folds, [](const FoldResult& f) { return f.best.valid_metric; });
-  r.test = statistics(r.folds, [](const FoldResult& f) { return f.best.test_metric; });
-  r.seconds = statistics(rows, [](const MetricsRow& row) { return row.seconds; });
-  r.parameters = parameters;
-  return r;
-}
-
-void write_summary(const RunFolder& folder, const Results& r, const Objective& objective, const std::vector<double>& hops) {
-  nlohmann::ordered_json json;
-  json["metric"] = objective.metric_name;
-  json["folds"] = nlohmann::ordered_json::array();
-  for (const FoldResult& fold : r.folds)
-    json["folds"].push_back({{"fold", fold.best.fold}, {"best_epoch", fold.best.epoch}, {"valid_metric", fold.best.valid_metric}, {"test_metric", fold.best.test_metric}});
-  json["valid"] = to_json(r.valid);
-  json["test"] = to_json(r.test);
-  json["seconds_per_epoch"] = r.seconds.mean;
-  json["peak_memory_bytes"] = peak_memory();
-  json["parameters"] = r.parameters;
-  json["threads"] = threads();
-  if (!hops.empty()) json["hops"] = hops;
-  write_atomically(folder.summary(), json.dump(2) + "\n");
-}
-
-report::Table result_table(const Results& r, const Objective& objective) {
-  const auto value = [&](const Statistics& s) {
-    const double factor = objective.higher_is_better() ? 100.0 : 1.0;
-    const char* unit = objective.higher_is_better() ? " %" : "";
-    if (std::isnan(s.deviation)) return fmt::format("{:.2f}{}", factor * s.mean, unit);
-    return fmt::format("{:.2f} ± {:.2f}{}", factor * s.mean, factor * s.deviation, unit);
+// One fold from where it stands to its end.
+void train(Candidate& candidate, const RunFolder& folder, int fold, const Metadata& metadata, MetricsLog& log, Progress& progress) {
+  Trainer& trainer = candidate.trainer;
+  double last_saved = now();
+  const auto checkpoint = [&](bool always) {
+    if (!always && now() - last_saved < kCheckpointSeconds) return;
+    log.sync();  // a checkpoint must not be ahead of its log
+    trainer.save(folder.checkpoint(), metadata);
+    last_saved = now();
   };
-  report::Table table({{"result"}, {"value", report::Align::right}});
-  const std::string metric = objective.metric_name == "mae" ? "mean absolute error" : objective.metric_name == "class_accuracy" ? "class accuracy" : std::string(objective.metric_name);
-  table.row({metric + ", training", value(r.train)});
-  table.row({metric + ", validation", value(r.valid)});
-  table.row({metric + ", test", value(r.test)});
-  if (r.folds.size() == 1) table.row({"best epoch", std::to_string(r.folds[0].best.epoch)});
-  else table.row({"folds", std::to_string(r.folds.size())});
-  table.row({"seconds per epoch", fmt::format("{:.3g}", r.seconds.mean)});
-  table.row({"peak memory", report::human_bytes(static_cast<double>(peak_memory()))});
-  table.row({"parameters", report::with_thousands(r.parameters)});
-  return table;
-}
-
-void write_report(const RunFolder& folder, const std::string& title, const Settings& settings, const report::Table& table,
-                  const std::vector<MetricsRow>& rows, const report::RunPlots& plots) {
-  report::draw_run(folder.plots(), rows, plots);
-  report::HtmlPage page(title);
-  page.table(table);
-  page.heading("Loss");
-  page.svg(report::run_curves(rows, true, plots));
-  page.heading("Metric");
-  page.svg(report::run_curves(rows, false, plots));
-  if (!plots.decay.empty()) {
-    page.heading("Decay learned by each head");
-    page.svg(report::decay_curves(plots));
+  checkpoint(true);
+  while (!trainer.done()) {
+    while (!trainer.epoch_over()) {
+      const double loss = trainer.step();
+      progress.batch(fold, static_cast<int>(trainer.position().epoch) + 1, static_cast<int>(trainer.position().batch),
+                     static_cast<int>(trainer.batches()), loss);
+      if (!trainer.epoch_over()) checkpoint(false);
+    }
+    MetricsRow row = trainer.finish_epoch();
+    row.fold = fold;
+    log.append(row);
+    progress.epoch(row);
+    checkpoint(trainer.done());
   }
-  page.heading("Settings");
-  page.preformatted(to_json(settings).dump(2));
-  write_atomically(folder.report(), page.str());
-}
-
-report::RunPlots plots_of(const std::string& title, const Settings& settings, const Objective& objective, const GraphModel& model, int diameter) {
-  report::RunPlots plots{.title = title, .metric = std::string(objective.metric_name)};
-  const std::vector<double> hops = model.hops();
-  const int reach = std::max(8, std::min(diameter, 40));
-  for (std::size_t head = 0; head < hops.size(); ++head)
-    plots.decay.push_back({.title = fmt::format("head {}", head + 1),
-                           .initial = report::decay_curve(settings.gamma, settings.hop, settings.slope, reach),
-                           .learned = report::decay_curve(settings.gamma, hops[head], settings.slope, reach)});
-  return plots;
+  trainer.restore_best();
+  save_weights(candidate.root, folder.model(), metadata);
 }
 
 }  // namespace
 
-void run_study(const Settings& settings, const Dataset& dataset, const std::filesystem::path& path, bool resume) {
+void run_study(const Settings& settings, const Dataset& dataset, const RunOptions& run) {
   const std::vector<Split> splits = make_splits(settings, dataset);
   const Objective objective = objective_of(settings, dataset);
-  const PreparedData data(dataset, preparation_options(settings));
-  const RunFolder folder = resume ? RunFolder::resume(path) : RunFolder::create(path);
-  const Metadata metadata{{"settings", to_json(settings).dump()}, {"format", "attograd 1"}};
-  if (!resume) write_atomically(folder.config(), to_json(settings).dump(2) + "\n");
-
-  auto candidate = std::make_unique<Candidate>(settings, dataset, 0);
+  const PreparedData data(dataset, preparation_options(settings, run.cache));
+  Settings portable = settings;  // weights are the same bits whatever trained them
+  portable.threads = 0;
+  const Metadata metadata{{"settings", to_json(portable).dump()}, {"format", "attograd 1"}};
   Position start;
-  if (resume) start = checkpoint_position(folder.checkpoint());
-  MetricsLog log = resume ? MetricsLog(folder.metrics_csv(), folder.metrics_jsonl(),
-                                       {.fold = static_cast<int>(start.fold), .epoch = static_cast<int>(start.epoch)})
-                          : MetricsLog(folder.metrics_csv(), folder.metrics_jsonl());
-  Progress progress(stderr, {.folds = static_cast<int>(splits.size()), .epochs = settings.epochs, .metric = std::string(objective.metric_name)});
+  if (run.resume) start = checkpoint_position(RunFolder::resume(run.folder).checkpoint());
+  if (start.fold >= static_cast<std::int64_t>(splits.size()))
+    throw FileError(run.folder.string(), {}, fmt::format("the checkpoint stands in fold {} of {}", start.fold + 1, splits.size()));
+  // Built before the folder is made, because that removes an earlier run: settings that do not fit must not cost one.
+  const auto build = [&](std::int64_t fold) {
+    return std::make_unique<Candidate>(settings, data, splits[static_cast<std::size_t>(fold)], static_cast<int>(fold));
+  };
+  std::unique_ptr<Candidate> candidate = build(start.fold);
 
-  const auto now = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
-  for (auto fold = static_cast<int>(start.fold); fold < static_cast<int>(splits.size()); ++fold) {
-    candidate = std::make_unique<Candidate>(settings, dataset, fold);
-    Trainer trainer(candidate->root, candidate->model, data, splits[static_cast<std::size_t>(fold)], objective, trainer_options(settings, fold));
-    if (resume && fold == start.fold) trainer.load(folder.checkpoint());
-    double last_saved = now();
-    const auto checkpoint = [&](bool always) {
-      if (!always && now() - last_saved < kCheckpointSeconds) return;
-      log.sync();  // a checkpoint must not be ahead of its log
-      trainer.save(folder.checkpoint(), metadata);
-      last_saved = now();
-    };
-    checkpoint(true);
-    while (!trainer.done()) {
-      while (!trainer.epoch_over()) {
-        const double loss = trainer.step();
-        progress.batch(fold, static_cast<int>(trainer.position().epoch) + 1, static_cast<int>(trainer.position().batch), static_cast<int>(trainer.batches()), loss);
-        if (!trainer.epoch_over()) checkpoint(false);
-      }
-      MetricsRow row = trainer.finish_epoch();
-      row.fold = fold;
-      log.append(row);
-      progress.epoch(row);
-      checkpoint(trainer.done());
-    }
-    trainer.restore_best();
-    save_weights(candidate->root, folder.model(), metadata);
+  const RunFolder folder = run.resume ? RunFolder::resume(run.folder) : RunFolder::create(run.folder);
+  if (!run.resume) write_atomically(folder.config(), to_json(settings).dump(2) + "\n");
+  MetricsLog log = run.resume ? MetricsLog(folder.metrics_csv(), folder.metrics_jsonl(),
+                                           {.fold = static_cast<int>(start.fold), .epoch = static_cast<int>(start.epoch)})
+                              : MetricsLog(folder.metrics_csv(), folder.metrics_jsonl());
+  if (run.resume) candidate->trainer.load(folder.checkpoint());
+  Progress progress(stderr, {.folds = static_cast<int>(splits.size()), .epochs = settings.epochs, .metric = std::string(objective.metric_name)});
+  if (mask_is_inert(settings, data))
+    progress.note(fmt::format("note: no pair is farther apart than {} hops, so a mask that begins at hop {} is all ones", data.diameter(), *settings.hop));
+
+  for (std::int64_t fold = start.fold; fold < static_cast<std::int64_t>(splits.size()); ++fold) {
+    if (fold != start.fold) candidate = build(fold);
+    train(*candidate, folder, static_cast<int>(fold), metadata, log, progress);
   }
   progress.finish();
 
-  const Results results = collect(log.rows(), objective, candidate->root.parameter_count());
   const std::string title = fmt::format("{} on {}", settings.model, dataset.name);
-  const report::Table table = result_table(results, objective);
-  write_summary(folder, results, objective, candidate->model.hops());
-  write_report(folder, title, settings, table, log.rows(), plots_of(title, settings, objective, candidate->model, data.diameter()));
-  fmt::print("\n{}\n\n{}\nResults are in {}; open {} in a browser.\n", title, table.text(), folder.path().string(), folder.report().string());
+  const std::string table = write_results(folder, title, settings, objective, log.rows(), candidate->model, candidate->root.parameter_count(), data.diameter());
+  fmt::print("\n{}\n\n{}\nResults are in {}; open {} in a browser.\n", title, table, folder.path().string(), folder.report().string());
 }
 
-void predict(const std::filesystem::path& weights, const Settings& given, const std::filesystem::path& csv) {
-  const TensorFile file = read_safetensors(weights);
-  Settings settings = given;
-  if (const auto stored = file.metadata.find("settings"); stored != file.metadata.end()) {
-    const auto json = nlohmann::json::parse(stored->second, nullptr, false);
-    settings = from_json(json, weights.string() + ", metadata");
-    settings.data = given.data;
-    if (given.data.empty()) settings.dataset = given.dataset;
-  }
-  const Dataset dataset = load_dataset(settings);
-  choose_defaults(settings, dataset);
-  Candidate candidate(settings, dataset, 0);
+void predict(const Settings& settings, const Dataset& dataset, const std::filesystem::path& weights, const std::filesystem::path& csv,
+             const std::filesystem::path& cache) {
+  Split everything;
+  for (std::int64_t i = 0; i < dataset.size(); ++i) everything.test.push_back(i);
+  const PreparedData data(dataset, preparation_options(settings, cache));
+  const Candidate candidate(settings, data, everything, 0);
   load_weights(candidate.root, weights);
-  const PreparedData data(dataset, preparation_options(settings));
-  const Split everything = [&] {
-    Split split;
-    for (std::int64_t i = 0; i < dataset.size(); ++i) split.test.push_back(i);
-    return split;
-  }();
-  const Trainer trainer(candidate.root, candidate.model, data, everything, objective_of(settings, dataset), trainer_options(settings, 0));
-  const Tensor outputs = trainer.outputs(everything.test);
+  const Tensor outputs = candidate.trainer.outputs(everything.test);
   std::string text = "id";
   for (std::int64_t c = 0; c < outputs.size(1); ++c) fmt::format_to(std::back_inserter(text), ",output_{}", c);
   for (std::int64_t row = 0; row < outputs.size(0); ++row) {

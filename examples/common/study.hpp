@@ -26,15 +26,24 @@ std::vector<Split> make_splits(const Settings& settings, const Dataset& dataset)
 
 GraphModelOptions model_options(const Settings& settings, const Dataset& dataset);
 TrainerOptions trainer_options(const Settings& settings, int fold);
-PreparationOptions preparation_options(const Settings& settings);
+PreparationOptions preparation_options(const Settings& settings, const std::filesystem::path& cache);
 Objective objective_of(const Settings& settings, const Dataset& dataset);
 
-/// Trains over all folds into a run folder: metrics, configuration, summary, weights, plots, report; prints progress and a table of
-/// results. With `resume` the run in the folder goes on. The settings must be complete (choose_defaults).
-void run_study(const Settings& settings, const Dataset& dataset, const std::filesystem::path& folder, bool resume);
+/// What a run needs to know beside what it computes.
+struct RunOptions {
+  std::filesystem::path folder;
+  bool resume = false;           ///< go on with the run in the folder
+  std::filesystem::path cache;   ///< folder where hop distances and encodings are kept for the next run; empty = nowhere
+};
 
-/// Loads weights (and the settings in their metadata), and writes the outputs for every graph in data-set order as CSV: id,output_0,...
-/// in full precision; for node tasks one line per node.
-void predict(const std::filesystem::path& weights, const Settings& given, const std::filesystem::path& csv);
+/// Trains over all folds into a run folder: metrics, configuration, summary, weights, plots, report; prints progress and a table of
+/// results. The settings must be complete (choose_defaults). An earlier run in the folder is replaced, once the settings are known
+/// to fit the data.
+void run_study(const Settings& settings, const Dataset& dataset, const RunOptions& run);
+
+/// Loads weights and writes the outputs for every graph in data-set order as CSV: id,output_0,... in full precision; for node tasks
+/// one line per node.
+void predict(const Settings& settings, const Dataset& dataset, const std::filesystem::path& weights, const std::filesystem::path& csv,
+             const std::filesystem::path& cache);
 
 }  // namespace atto::examples

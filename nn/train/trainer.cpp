@@ -15,7 +15,7 @@ namespace {
 constexpr std::uint64_t kFoldStride = 1'000'003;  // folds draw from seeds far apart
 
 std::unique_ptr<Optimiser> make_optimiser(const Model& root, const TrainerOptions& o) {
-  const AdamOptions adam{.learning_rate = o.learning_rate, .weight_decay = o.weight_decay};
+  const AdamOptions adam{.learning_rate = o.learning_rate, .weight_decay = o.weight_decay, .groups = o.groups};
   if (o.decoupled) return std::make_unique<AdamW>(root, adam);
   return std::make_unique<Adam>(root, adam);
 }

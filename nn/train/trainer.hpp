@@ -26,8 +26,9 @@ struct TrainerOptions {
   bool decoupled = false;   ///< AdamW instead of Adam with L2
   int warmup = 0;           ///< epochs of linear warm-up
   bool cosine = false;      ///< after it, cosine to 0 at the last epoch; otherwise constant
+  std::vector<ParameterGroup> groups = {};  ///< parameters with a weight decay or learning rate of their own
   double clip = 0;          ///< largest norm of all gradients together; 0 = no limit
-  std::uint64_t seed = 1;   ///< of the order of samples and of sign flips
+  std::uint64_t seed = 1;   ///< of the order of samples
   int fold = 0;             ///< which of several runs this is; part of the seed and of a checkpoint's position
 };
 

@@ -53,7 +53,7 @@ void write_tu(const fs::path& folder) {
   }
 }
 
-const char* kSmall = " --layers 2 --channels 16 --heads 2 --epochs 3 --batch 8";
+const char* kSmall = " --cache '' --layers 2 --channels 16 --heads 2 --epochs 3 --batch 8";
 
 // metrics.csv without the column of seconds.
 std::string metrics(const fs::path& folder) {
@@ -111,8 +111,13 @@ TEST_CASE("gradformer ends with a message and exit code 2 whatever it is given")
   refused(good + " --folds 1", "folds");
   refused(good + " --folds /no/such/folder", "/no/such/folder");
   refused(good + " --train-fraction 0", "fraction");
-  refused(good + " --threads 0", "threads");
+  refused(good + " --threads -1", "threads");
   refused(good + " --warmup 7", "warmup");
+  refused(good + " --layers 1000000000", "memory");
+  refused(good + " --channels 100000000", "memory");
+  refused(good + " --graphs 1000000000000 --data ''", "memory");
+  refused(good + " --weights '" + (data / "TOY_A.txt").string() + "'", "--predict");
+  refused(good + " --encoding-channels 16", "encoding_channels");
   refused("--resume '" + (folder.path() / "nothing").string() + "'", "nothing");
   refused("--weights '" + (data / "TOY_A.txt").string() + "' --predict '" + (folder.path() / "p.csv").string() + "' " + good, "TOY_A.txt");
   CHECK_FALSE(fs::exists(folder.path() / "p.csv"));
@@ -144,14 +149,14 @@ TEST_CASE("gradformer leaves every file that it promises, resumes, and predicts"
   }
   SECTION("a finished run resumes to the same results") {
     const std::string before = metrics(whole);
-    const Result resumed = run("--resume '" + whole.string() + "'", folder.path() / "log");
+    const Result resumed = run("--cache '' --resume '" + whole.string() + "'", folder.path() / "log");
     INFO(resumed.output);
     CHECK(resumed.code == 0);
     CHECK(metrics(whole) == before);
   }
   SECTION("weights predict what the trained model says, graph by graph") {
     const fs::path csv = folder.path() / "outputs.csv";
-    const Result predicted = run("--data '" + data.string() + "' --weights '" + (whole / "model.safetensors").string() + "' --predict '" + csv.string() + "'",
+    const Result predicted = run("--cache '' --weights '" + (whole / "model.safetensors").string() + "' --predict '" + csv.string() + "'",
                                  folder.path() / "log");
     INFO(predicted.output);
     REQUIRE(predicted.code == 0);
@@ -165,18 +170,73 @@ TEST_CASE("gradformer leaves every file that it promises, resumes, and predicts"
   }
 }
 
+TEST_CASE("settings that do not fit leave an earlier run alone") {
+  const test::TemporaryFolder folder;
+  const fs::path data = folder.path() / "TOY", out = folder.path() / "run";
+  write_tu(data);
+  const std::string good = "--data '" + data.string() + "'" + kSmall + " --out '" + out.string() + "'";
+  REQUIRE(run(good, folder.path() / "log").code == 0);
+  const std::string before = metrics(out);
+  for (const char* wrong : {" --heads 3", " --gamma 0", " --batch 0", " --warmup 7", " --folds 99"}) {
+    INFO(wrong);
+    CHECK(run(good + wrong, folder.path() / "log").code == 2);
+    CHECK(metrics(out) == before);
+    CHECK(fs::exists(out / "model.safetensors"));
+  }
+  CHECK(run(good, folder.path() / "log").code == 0);  // and fitting ones replace it
+}
+
+TEST_CASE("what lies in a run folder is checked before the run goes on") {
+  const test::TemporaryFolder folder;
+  const fs::path data = folder.path() / "TOY", out = folder.path() / "run";
+  write_tu(data);
+  REQUIRE(run("--data '" + data.string() + "'" + kSmall + " --out '" + out.string() + "'", folder.path() / "log").code == 0);
+  const auto damaged = [&](const char* file, auto damage, const char* text) {
+    const std::string whole = read_file(out / file);
+    std::ofstream(out / file, std::ios::binary) << damage(whole);
+    const Result result = run("--cache '' --resume '" + out.string() + "'", folder.path() / "log");
+    INFO(file << ": " << result.output);
+    CHECK(result.code == 2);
+    CHECK(result.output.find("error: ") != std::string::npos);
+    CHECK(result.output.find(text) != std::string::npos);
+    std::ofstream(out / file, std::ios::binary) << whole;
+  };
+  const auto with = [](std::string from, std::string to) {
+    return [=](std::string text) { return text.replace(text.find(from), from.size(), to); };
+  };
+  const auto half = [](const std::string& text) { return text.substr(0, text.size() / 2); };
+  damaged("config.json", half, "config.json");
+  damaged("config.json", with("\"layers\": 2", "\"layers\": \"two\""), "layers");
+  damaged("config.json", with("\"layers\": 2", "\"layers\": 3"), "checkpoint.safetensors");
+  damaged("config.json", with("\"layers\": 2", "\"layers\": 2000000000"), "memory");
+  damaged("config.json", with("\"layers\"", "\"lairs\""), "layers");
+  damaged("checkpoint.safetensors", half, "checkpoint.safetensors");
+  damaged("metrics.csv", half, "metrics.csv");
+}
+
+TEST_CASE("AqSol files without a training part are split anew") {
+  const test::TemporaryFolder folder;
+  std::ofstream file(folder.path() / "val.txt");
+  for (int i = 0; i < 20; ++i) file << "3 4 " << -0.5 * i << "\n0 1 " << i % 3 << "\n0 1 0 1 0 0 1 2 1 2 1 1\n";
+  file.close();
+  const Result result = run("--data '" + folder.path().string() + "'" + kSmall + " --encoding-channels 4 --out '" + (folder.path() / "run").string() + "'", folder.path() / "log");
+  INFO(result.output);
+  CHECK(result.code == 0);
+  CHECK(result.output.find("mean absolute error, test") != std::string::npos);
+}
+
 TEST_CASE("a killed run goes on where it was and ends with the same numbers", "[slow]") {
   const test::TemporaryFolder folder;
   const fs::path data = folder.path() / "TOY", whole = folder.path() / "whole", killed = folder.path() / "killed";
   write_tu(data);
-  const std::string settings = "--data '" + data.string() + "' --layers 2 --channels 16 --heads 2 --epochs 40 --batch 8 --seed 5";
+  const std::string settings = "--data '" + data.string() + "' --cache '' --layers 2 --channels 16 --heads 2 --epochs 40 --batch 8 --seed 5";
   REQUIRE(run(settings + " --out '" + whole.string() + "'", folder.path() / "log").code == 0);
 
   const pid_t child = fork();
   if (child == 0) {
     if (!std::freopen("/dev/null", "w", stderr) || !std::freopen("/dev/null", "w", stdout)) _exit(3);
     const std::string data_argument = data.string(), out = killed.string();
-    execl(kProgram.c_str(), kProgram.c_str(), "--data", data_argument.c_str(), "--layers", "2", "--channels", "16", "--heads", "2", "--epochs", "40",
+    execl(kProgram.c_str(), kProgram.c_str(), "--data", data_argument.c_str(), "--cache", "", "--layers", "2", "--channels", "16", "--heads", "2", "--epochs", "40",
           "--batch", "8", "--seed", "5", "--out", out.c_str(), static_cast<char*>(nullptr));
     _exit(4);
   }
@@ -188,7 +248,7 @@ TEST_CASE("a killed run goes on where it was and ends with the same numbers", "[
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   REQUIRE(rows_written());
-  const Result resumed = run("--resume '" + killed.string() + "'", folder.path() / "log");
+  const Result resumed = run("--cache '' --resume '" + killed.string() + "'", folder.path() / "log");
   INFO(resumed.output);
   REQUIRE(resumed.code == 0);
   CHECK(metrics(killed) == metrics(whole));
