@@ -34,7 +34,7 @@ void add_options(CLI::App& app, Settings& settings) {
     if constexpr (std::is_same_v<Field, bool>) option = app.add_flag(option_name(name), field, help);
     else if constexpr (IsOptional<Field>::value) option = app.add_option(option_name(name), field, help.ends_with(']') ? help : help + " [by data set]");
     else option = app.add_option(option_name(name), field, help)->capture_default_str();
-    option->group(group_of(name));
+    option->take_last()->group(group_of(name));  // so that a script can append to its options
   });
 }
 
