@@ -141,21 +141,29 @@ bool guards_intact(const Header* header) {
   return std::all_of(header->front_guard.begin(), header->front_guard.end(), is_guard) && std::all_of(rear, rear + rear_guard(header), is_guard);
 }
 
-// A block of the arena, or of the system.
-Header* take(std::uint32_t bin, std::size_t size, std::size_t bytes) {
+// Batches differ in size from step to step, so a block that is free is often a little larger than what is asked for. It
+// serves all the same: up to twice the size, or every size that ever occurred would be kept beside the others.
+constexpr std::uint32_t kLargerBins = 4;
+
+// A block of the arena, or of the system. Its header knows its bin, which may be larger than the one asked for.
+Header* take(std::uint32_t bin, std::size_t bytes) {
   Arena& a = arena();
   {
     std::lock_guard lock(a.mutex);
-    if (Header* header = a.free[bin].pop()) {
-      cache.in_use += static_cast<std::int64_t>(size);
-      settle(a);
-      return header;
-    }
+    const std::uint32_t last = bin < kSmallBins ? bin : bin + kLargerBins;
+    for (std::uint32_t candidate = bin; candidate <= last && candidate < a.free.size(); ++candidate)
+      if (Header* header = a.free[candidate].pop()) {
+        cache.in_use += static_cast<std::int64_t>(size_of_bin(candidate));
+        settle(a);
+        return header;
+      }
   }
+  const std::size_t size = size_of_bin(bin);
   auto* header = static_cast<Header*>(std::aligned_alloc(kAlignment, size));
   if (header == nullptr)
     throw ValueError({.op = "allocate", .argument = "memory", .got = "a request for " + std::to_string(bytes) + " bytes",
                       .expected = "memory that the system still has", .hint = "use smaller batches or a smaller model"});
+  header->bin = bin;
   std::lock_guard lock(a.mutex);
   a.statistics.reserved += static_cast<std::int64_t>(size);
   ++a.statistics.system_calls;
@@ -172,21 +180,19 @@ void* allocate(std::size_t bytes, std::size_t head) {
   if (bytes > (std::size_t{1} << 62))
     throw ValueError({.op = "allocate", .argument = "bytes", .got = std::to_string(bytes), .expected = "at most 2^62", .hint = {}});
   const std::uint32_t bin = bin_of(bytes + extra);
-  const std::size_t size = size_of_bin(bin);
   Header* header = nullptr;
   if (bin < kSmallBins && !cache.free[bin].empty()) {
     header = cache.free[bin].pop();
     --cache.count[bin];
-    cache.in_use += static_cast<std::int64_t>(size);
+    cache.in_use += static_cast<std::int64_t>(size_of_bin(bin));
     if (cache.in_use > kUnsettled) {
       std::lock_guard lock(arena().mutex);
       settle(arena());
     }
   } else {
-    header = take(bin, size, bytes);
+    header = take(bin, bytes);
   }
   header->requested = bytes;
-  header->bin = bin;
   header->guarded = guarded;
   header->head = static_cast<std::uint32_t>(head);
   if (guarded) set_guards(header);
