@@ -14,14 +14,6 @@
 namespace atto::blas {
 namespace {
 
-// Before the first product: OpenBLAS must not start threads of its own beside ours. Its OpenMP build does so by setting the
-// number for all of OpenMP, so threads() has to ask for it first.
-[[maybe_unused]] const int single_threaded = [] {
-  const int ours = threads();
-  openblas_set_num_threads(1);
-  return ours;
-}();
-
 blasint to_blas(std::int64_t size) {
   if (size > std::numeric_limits<blasint>::max())
     throw ShapeError({.op = "gemm", .argument = "size", .got = std::to_string(size), .expected = "at most 2^31 - 1", .hint = {}});
@@ -30,10 +22,12 @@ blasint to_blas(std::int64_t size) {
 
 void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, float alpha, const float* a, blasint lda,
           const float* b, blasint ldb, float beta, float* c, blasint ldc) {
+  keep_to_this_thread();
   cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, double alpha, const double* a, blasint lda,
           const double* b, blasint ldb, double beta, double* c, blasint ldc) {
+  keep_to_this_thread();
   cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
@@ -88,6 +82,13 @@ void gemm_split_k(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t
 }
 
 }  // namespace
+
+void keep_to_this_thread() {
+  thread_local bool told = false;
+  if (told) return;
+  openblas_set_num_threads(1);
+  told = true;
+}
 
 template <class T>
 void gemm_tile(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t lda, const T* b,

@@ -8,6 +8,10 @@
 
 namespace atto::blas {
 
+/// Comes before every call of OpenBLAS: it must not start threads of its own beside ours, or its results depend on their number.
+/// Its OpenMP build asks how many there are anew on each thread that calls, so each says it once.
+void keep_to_this_thread();
+
 /// C[m,n] = alpha * op(A)[m,k] * op(B)[k,n] + beta * C, row-major, contiguous; op transposes when the flag is set (A is then
 /// stored [k,m], B [n,k]). beta = 0 never reads C. k = 0 scales C by beta. Cost: 2 m n k FLOP.
 template <class T>

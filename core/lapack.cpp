@@ -1,24 +1,15 @@
 #include "core/lapack.hpp"
 
-#include <cblas.h>
 #include <lapacke.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 
+#include "core/blas.hpp"
 #include "core/error.hpp"
 
 namespace atto::lapack {
-namespace {
-
-// As for products: OpenBLAS must not start threads of its own beside ours.
-[[maybe_unused]] const bool single_threaded = [] {
-  openblas_set_num_threads(1);
-  return true;
-}();
-
-}  // namespace
 
 void symmetric_eigen(std::int64_t n, double* a, double* values) {
   if (n < 0 || n > kLargestOrder)
@@ -30,6 +21,7 @@ void symmetric_eigen(std::int64_t n, double* a, double* values) {
   if (n == 0) return;
   if (!std::all_of(a, a + n * n, [](double value) { return std::isfinite(value); }))
     throw NumericError({.op = "symmetric_eigen", .argument = "a", .got = "a number that is not finite"});
+  blas::keep_to_this_thread();
   const auto order = static_cast<lapack_int>(n);
   // LAPACK stores vectors as columns of a column-major matrix: rows, as we see it.
   const lapack_int info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', order, a, order, values);

@@ -1,20 +1,132 @@
 #include "core/parallel.hpp"
 
-#include <omp.h>
-
 #include <atomic>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <mutex>
 #include <string>
+#include <system_error>
+#include <thread>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 #include "core/error.hpp"
 
 namespace atto {
 namespace {
 
+int processors() {
+  if (const char* wish = std::getenv("OMP_NUM_THREADS")) {
+    int count = 0;
+    std::from_chars(wish, wish + std::strlen(wish), count);
+    if (count > 0) return count;
+  }
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
 std::atomic<int>& thread_count() {
-  static std::atomic<int> count{omp_get_max_threads()};
+  static std::atomic<int> count{processors()};
   return count;
+}
+
+// One loop. Threads take its chunks one after the other until none is left.
+struct Job {
+  std::int64_t chunks;
+  void* context;
+  detail::ChunkBody body;
+  std::atomic<std::int64_t> next{0};
+  std::atomic<int> helpers{0};  // that are at work on it
+  std::atomic<bool> failed{false};
+  std::exception_ptr failure{};
+
+  void work() noexcept {
+    for (std::int64_t chunk; !failed.load(std::memory_order_relaxed) && (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) try {
+        body(context, chunk);
+      } catch (...) {
+        if (!failed.exchange(true)) failure = std::current_exception();  // read when all have stopped
+      }
+  }
+};
+
+thread_local bool inside = false;  // a loop inside a loop runs on its own thread
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+// Threads that help whoever runs a loop. The caller never waits for a helper that has not begun: where another program holds the
+// processor, a barrier of OpenMP lasts until the scheduler's next turn, some milliseconds for a loop of some microseconds.
+class Team {
+ public:
+  void run(Job& job, int helpers) {
+    {
+      const std::lock_guard lock(mutex_);
+      job_ = &job;
+      places_ = helpers;
+      try {
+        for (; started_ < helpers; ++started_) std::thread([this] { serve(); }).detach();
+      } catch (const std::system_error&) {
+        // No further thread is to be had: those that exist do the work.
+      }
+    }
+    posted_.fetch_add(1, std::memory_order_release);
+    posted_.notify_all();
+    inside = true;
+    job.work();
+    inside = false;
+    {
+      const std::lock_guard lock(mutex_);
+      job_ = nullptr;
+    }
+    for (int spins = 0; job.helpers.load(std::memory_order_acquire) != 0; ++spins) spins < kSpins ? pause() : std::this_thread::yield();
+  }
+
+  // One loop at a time; further callers do their own work alone.
+  std::atomic_flag busy = ATOMIC_FLAG_INIT;
+
+ private:
+  static constexpr int kSpins = 2000;  // some ten microseconds: the next loop of a training step is seldom farther
+
+  void serve() {
+    inside = true;
+    for (std::uint32_t seen = 0;;) {
+      for (int spins = 0; spins < kSpins && posted_.load(std::memory_order_relaxed) == seen; ++spins) pause();
+      posted_.wait(seen);
+      seen = posted_.load(std::memory_order_acquire);
+      Job* job = nullptr;
+      {
+        const std::lock_guard lock(mutex_);
+        if (job_ == nullptr || places_ == 0) continue;
+        job = job_;
+        --places_;
+        job->helpers.fetch_add(1, std::memory_order_relaxed);
+      }
+      job->work();
+      job->helpers.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  std::mutex mutex_;
+  Job* job_ = nullptr;  // open to helpers
+  int places_ = 0;
+  int started_ = 0;
+  std::atomic<std::uint32_t> posted_{0};
+};
+
+// Never destroyed, because its threads outlive main.
+Team& team() {
+  static Team* instance = new Team;
+  return *instance;
 }
 
 }  // namespace
@@ -28,26 +140,15 @@ void set_threads(int count) {
 }
 
 void detail::run_chunks(std::int64_t chunks, bool use_threads, void* context, ChunkBody body) {
-  const int team = static_cast<int>(std::min<std::int64_t>(threads(), chunks));
-  if (!use_threads || team <= 1 || omp_in_parallel()) {
+  const int members = static_cast<int>(std::min<std::int64_t>(threads(), chunks));
+  if (!use_threads || members <= 1 || inside || team().busy.test_and_set(std::memory_order_acquire)) {
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) body(context, chunk);
     return;
   }
-  std::exception_ptr failure;
-  std::atomic<bool> failed{false};
-  std::mutex mutex;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(team)
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    if (failed.load(std::memory_order_relaxed)) continue;
-    try {
-      body(context, chunk);
-    } catch (...) {
-      std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-      failed.store(true, std::memory_order_relaxed);
-    }
-  }
-  if (failure) std::rethrow_exception(failure);
+  Job job{.chunks = chunks, .context = context, .body = body};
+  team().run(job, members - 1);
+  team().busy.clear(std::memory_order_release);
+  if (job.failure) std::rethrow_exception(job.failure);
 }
 
 }  // namespace atto

@@ -1,11 +1,13 @@
 #include "core/parallel.hpp"
 
-#include <omp.h>
+#include <sched.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "tests/support/errors.hpp"
@@ -37,7 +39,9 @@ Ranges ranges(std::int64_t n, std::int64_t work) {
 }  // namespace
 
 TEST_CASE("loops may use every processor unless told otherwise") {
-  if (std::getenv("OMP_NUM_THREADS") == nullptr) CHECK(at_start == omp_get_num_procs());
+  cpu_set_t set;
+  REQUIRE(sched_getaffinity(0, sizeof set, &set) == 0);
+  if (std::getenv("OMP_NUM_THREADS") == nullptr) CHECK(at_start == CPU_COUNT(&set));
 }
 
 TEST_CASE("parallel_for: covers everything once, in ranges that do not depend on the number of threads") {
@@ -69,6 +73,22 @@ TEST_CASE("parallel_chunks: chunks are numbered in order of their place") {
   });
   for (const auto& count : seen) CHECK(count == 1);
   parallel_chunks(0, 10, 1, [](std::int64_t, std::int64_t, std::int64_t) { throw std::logic_error("no work"); });
+}
+
+TEST_CASE("parallel loops: many short ones, from several threads of the caller's, each done once") {
+  const WithThreads many(4);
+  std::vector<std::thread> callers;
+  std::array<std::int64_t, 3> sums{};
+  for (std::size_t caller = 0; caller < sums.size(); ++caller)
+    callers.emplace_back([&sums, caller] {
+      for (int loop = 0; loop < 3000; ++loop) {
+        std::array<std::int64_t, 8> parts{};
+        parallel_chunks(8, 1, 1 << 20, [&](std::int64_t index, std::int64_t, std::int64_t) { parts[static_cast<std::size_t>(index)] += index; });
+        for (const std::int64_t part : parts) sums[caller] += part;
+      }
+    });
+  for (std::thread& caller : callers) caller.join();
+  for (const std::int64_t sum : sums) CHECK(sum == 3000 * 28);
 }
 
 TEST_CASE("parallel loops: an exception reaches the caller, and loops inside loops run") {
