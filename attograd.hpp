@@ -84,6 +84,7 @@
 #include "ops/edge/edge.hpp"
 #include "ops/edge/message.hpp"
 #include "ops/gat/gat.hpp"
+#include "ops/gated_conv/gated_conv.hpp"
 #include "ops/hop_decay/hop_decay.hpp"
 #include "ops/index/index.hpp"
 #include "ops/linear/linear.hpp"

@@ -9,6 +9,7 @@
 #include "ops/edge/edge.hpp"
 #include "ops/edge/message.hpp"
 #include "ops/gat/gat.hpp"
+#include "ops/gated_conv/gated_conv.hpp"
 #include "ops/hop_decay/hop_decay.hpp"
 #include "ops/index/index.hpp"
 #include "ops/linear/linear.hpp"
@@ -30,7 +31,7 @@ std::span<const Schema* const> op_table() {
     std::vector<const Schema*> all{
         &row_scale_schema,
         // attention
-        &gat_schema, &gatv2_schema, &hop_decay_schema, &ragged_attention_schema,
+        &gat_schema, &gatv2_schema, &gated_conv_schema, &hop_decay_schema, &ragged_attention_schema,
         // arithmetic and reductions
         &add_schema, &sub_schema, &mul_schema, &div_schema, &maximum_schema, &minimum_schema,
         &sum_schema, &mean_schema, &max_schema,
