@@ -80,8 +80,11 @@ class Graph {
   // its reverse, need a square graph (ShapeError otherwise). Cost: O(N + E).
 
   /// Every node has at least one self-loop: those that a node lists stay, one is added where there is none, after the
-  /// other edges into the node. For exactly one, coalesce or drop the listed ones first.
+  /// other edges into the node. For exactly one see with_one_self_loop().
   GraphEdit with_self_loops() const;
+  /// Every node has exactly one self-loop, after the other edges into the node: a new one (-1 in the map) in place of
+  /// those that were listed.
+  GraphEdit with_one_self_loop() const;
   /// No self-loops.
   GraphEdit without_self_loops() const;
   /// Of edges with the same ends only the first stays.

@@ -55,6 +55,18 @@ GraphEdit Graph::with_self_loops() const {
   return editor.finish();
 }
 
+GraphEdit Graph::with_one_self_loop() const {
+  require_square("with_one_self_loop");
+  GraphEditor editor(*this);
+  for (std::int32_t i = 0; i < num_dst(); ++i) {
+    for (std::int32_t e = in_offsets()[i]; e < in_offsets()[i + 1]; ++e)
+      if (in_src()[e] != i) editor.add(in_src()[e], e);
+    editor.add(i, kNone);
+    editor.end_of_node();
+  }
+  return editor.finish();
+}
+
 GraphEdit Graph::without_self_loops() const {
   require_square("without_self_loops");
   GraphEditor editor(*this);

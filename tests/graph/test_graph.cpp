@@ -141,6 +141,12 @@ TEST_CASE("Edits follow their definitions, and features follow the edits", "[gra
     CHECK(ends(looped.graph) == expected);
     CHECK(looped.graph.with_self_loops().graph == looped.graph);
 
+    const GraphEdit one_loop = graph.with_one_self_loop();
+    check_map(one_loop, false);
+    CHECK(one_loop.graph == plain.graph.with_self_loops().graph);
+    for (std::int64_t e = 0; e < one_loop.graph.num_edges(); ++e)
+      CHECK((one_loop.edge_map[e] == -1) == (one_loop.graph.in_src()[e] == one_loop.graph.edge_dst()[e]));
+
     const GraphEdit undirected = graph.undirected();
     check_map(undirected, true);
     std::set<std::pair<int, int>> both = distinct;
@@ -202,6 +208,7 @@ TEST_CASE("Sources and destinations may be different sets", "[graph]") {
   CHECK(graph.coalesced().graph == graph);
   CHECK_THROWS_AS(graph.num_nodes(), ShapeError);
   CHECK_THROWS_AS(graph.with_self_loops(), ShapeError);
+  CHECK_THROWS_AS(graph.with_one_self_loop(), ShapeError);
   CHECK_THROWS_AS(graph.without_self_loops(), ShapeError);
   CHECK_THROWS_AS(graph.undirected(), ShapeError);
   CHECK_THROWS_AS(is_symmetric(graph), ShapeError);
