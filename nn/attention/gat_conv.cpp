@@ -11,6 +11,7 @@ AttentionOptions attention_options(std::int64_t in, std::int64_t out, const GatC
                       .hint = "or average the heads with .concat = false"});
   AttentionOptions options{.channels = in, .heads = o.heads, .head_width = o.concat ? out / o.heads : out};
   options.output = o.concat ? Output::bias : Output::mean;
+  options.edge_channels = o.edge_channels;
   options.dropout = o.dropout;
   options.projection = o.dynamic ? Projection::key_value : Projection::shared;
   options.bias = o.dynamic;
@@ -23,5 +24,13 @@ AttentionOptions attention_options(std::int64_t in, std::int64_t out, const GatC
 
 GatConv::GatConv(const Scope& scope, std::int64_t in, std::int64_t out, const GatConvOptions& options)
     : Module(scope), attention_(scope, attention_options(in, out, options)) {}
+
+Var GatConv::operator()(const Var& x, const Graph& graph, const Var& e) const {
+  return attention_(AttentionInputs{.query = x, .source = {}, .value = {}, .edge = e}, Support::edges(graph));
+}
+
+Var GatConv::operator()(const Var& x, const NormalisedGraph& looped, const Var& e) const {
+  return (*this)(x, looped.graph, e.defined() ? follow_loops(looped, e) : e);
+}
 
 }  // namespace atto

@@ -6,7 +6,7 @@
 
 #include "graph/dataset.hpp"
 #include "graph/support.hpp"
-#include "nn/conv/gcn_conv.hpp"
+#include "nn/conv/looped_graph.hpp"
 
 namespace atto {
 
@@ -23,8 +23,12 @@ struct Batch {
   /// The edges with one self-loop per node, made at the first call and kept.
   const NormalisedGraph& looped() const;
 
+  /// The same with real numbers of another type, for models in float64 (gradient checks).
+  Batch to(DType dtype) const;
+
  private:
   struct Looped {
+    DType dtype = DType::float32;
     std::once_flag made;
     NormalisedGraph graph;
   };

@@ -1,6 +1,7 @@
 #include "nn/gradformer/local.hpp"
 
 #include "nn/attention/gat_conv.hpp"
+#include "nn/conv/gcn_conv.hpp"
 #include "nn/conv/gin_conv.hpp"
 #include "nn/names.hpp"
 
@@ -59,7 +60,7 @@ std::unique_ptr<LocalConv> make_local(Local local, const Scope& scope, const Loc
                                 scope, d, GatedGcnOptions{.edge_state = o.edge_state, .dropout = o.dropout});
     case Local::gat:
     case Local::gatv2:
-      return wrap<GatConv>([](const GatConv& conv, const Var& x, const Batch& batch, const Var&) { return nodes(conv(x, batch.looped().graph)); },
+      return wrap<GatConv>([](const GatConv& conv, const Var& x, const Batch& batch, const Var&) { return nodes(conv(x, batch.looped())); },
                            scope, d, d, GatConvOptions{.heads = o.heads, .dropout = o.dropout, .dynamic = local == Local::gatv2});
   }
   return nullptr;
