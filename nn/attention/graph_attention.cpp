@@ -41,19 +41,6 @@ AttentionSizes sizes_of(const AttentionOptions& o) {
   return {.channels = o.channels, .heads = o.heads, .head_width = o.head_width, .value_width = o.head_width, .edge_channels = o.edge_channels};
 }
 
-}  // namespace
-
-std::string_view name_of(FusedOp op) {
-  switch (op) {
-    case FusedOp::ragged_attention: return "ragged_attention";
-    case FusedOp::gat: return "gat";
-    case FusedOp::gatv2: break;
-  }
-  return "gatv2";
-}
-
-namespace {
-
 // [N, G W] -> [N, H, W]; with fewer heads than H each serves H / G neighbours.
 Var split_heads(const Var& x, std::int64_t heads, std::int64_t key_heads) {
   const std::int64_t rows = x.size(0), width = x.size(1) / key_heads;
@@ -119,7 +106,7 @@ Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support
     form.options.causal = support.kind() == Support::Kind::causal;
     form.options.dropout = rate;
     form.options.random = random;
-    return ragged_attention(view.query, view.key, view.value, support.queries(), support.keys(), support.planes(), form.tables, {}, form.options);
+    return ragged_attention(view.query, view.key, view.value, support.queries(), support.keys(), support.planes(), form.fitted(), {}, form.options);
   }
   GatForm form;
   for (const SlotModule* slot : stages()) slot->fill(view, form);

@@ -26,7 +26,7 @@ class BucketBiasTerm final : public SlotModule {
     return logits + edge_bucket(table_, view.buckets);
   }
   bool fits(FusedOp op) const override { return op == FusedOp::ragged_attention; }
-  void fill(RaggedForm& form) const override { form.tables.add = table_; }
+  void fill(RaggedForm& form) const override { form.add(table_); }
 
  private:
   Parameter table_;

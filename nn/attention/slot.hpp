@@ -48,6 +48,11 @@ std::string_view name_of(FusedOp op);
 struct RaggedForm {
   AttentionTables tables;
   RaggedAttentionOptions options;
+
+  /// Adds a table [H,B] to what is added to the logits already.
+  void add(const Var& table);
+  /// The tables cut to the smallest number of buckets among them: a larger bucket is an error, as it is in the lowering.
+  AttentionTables fitted() const;
 };
 
 /// A call of gat() or gatv2().
