@@ -1,7 +1,6 @@
 #include "nn/gradformer/model.hpp"
 
 #include "core/error.hpp"
-#include "nn/attention/hop_decay.hpp"
 #include "nn/names.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
 #include "ops/index/index.hpp"
@@ -21,11 +20,6 @@ constexpr Names<Architecture, 8> kArchitectures{"model",
                                                   {Architecture::gcn, "gcn"},
                                                   {Architecture::gin, "gin"},
                                                   {Architecture::gatedgcn, "gatedgcn"}}}};
-constexpr Names<MaskMode, 4> kMaskModes{"mask",
-                                        {{{MaskMode::logit_mul, "logit_mul"},
-                                          {MaskMode::log_bias, "log_bias"},
-                                          {MaskMode::prob_mul, "prob_mul"},
-                                          {MaskMode::prob_mul_renorm, "prob_mul_renorm"}}}};
 
 bool has_attention(Architecture a) {
   return a == Architecture::gradformer || a == Architecture::gps || a == Architecture::transformer;
@@ -37,22 +31,20 @@ Local local_of(const GraphModelOptions& o) {
   return has_attention(o.architecture) ? o.local : local(name_of(o.architecture));
 }
 
-Choice<PairKind> pair_of(const GraphModelOptions& o, const Var& hop) {
-  if (!hop.defined() || o.mask == MaskMode::prob_mul || o.mask == MaskMode::prob_mul_renorm) return NoPair{};
-  return HopDecay{.gamma = o.gamma, .slope = o.slope, .logarithm = o.mask == MaskMode::log_bias, .shared = hop};
-}
-
-Choice<GateKind> gate_of(const GraphModelOptions& o, const Var& hop) {
-  if (!hop.defined() || o.mask == MaskMode::logit_mul || o.mask == MaskMode::log_bias) return NoGate{};
-  return HopDecayGate{.gamma = o.gamma, .slope = o.slope, .renormalise = o.mask == MaskMode::prob_mul_renorm, .shared = hop};
+std::vector<DecayMask> masks_of(const Scope& scope, const GraphModelOptions& o) {
+  if (o.architecture != Architecture::gradformer) return {};
+  const DecayMaskOptions options{.mode = o.mask, .gamma = o.gamma, .hop = o.hop, .slope = o.slope, .learn_gamma = o.learn_gamma,
+                                 .disconnected = o.disconnected};
+  if (o.share_mask) return {DecayMask(scope, o.heads, options)};
+  std::vector<DecayMask> masks;
+  for (std::int64_t i = 0; i < o.layers; ++i) masks.emplace_back(scope / "layers" / i, o.heads, options);
+  return masks;
 }
 
 }  // namespace
 
 std::string_view name_of(Architecture architecture) { return kArchitectures.name(architecture); }
 Architecture architecture(std::string_view name) { return kArchitectures.parse(name); }
-std::string_view name_of(MaskMode mode) { return kMaskModes.name(mode); }
-MaskMode mask_mode(std::string_view name) { return kMaskModes.parse(name); }
 
 InputEncoder::InputEncoder(const Scope& scope, const GraphModelOptions& o, bool with_edges) : Module(scope) {
   const std::int64_t beside = o.encoding_width > 0 ? o.encoding_channels : 0;
@@ -89,20 +81,20 @@ NodesAndEdges InputEncoder::operator()(const Batch& batch) const {
 }
 
 GraphModel::GraphModel(const Scope& scope, const GraphModelOptions& o)
-    : Module(scope), options_(o),
-      hop_(o.architecture == Architecture::gradformer ? scope.parameter("hop", Shape{o.heads}, init::constant(o.hop)) : Parameter::none()),
+    : Module(scope), options_(o), masks_(masks_of(scope, o)),
       encoder_(scope / "encoder", o, reads_edges(local_of(o))) {
   if (o.layers < 1 || o.outputs < 1)
     throw ValueError({.op = "GraphModel", .argument = "layers, outputs", .got = std::to_string(o.layers) + ", " + std::to_string(o.outputs),
                       .expected = "at least 1", .hint = {}});
   for (std::int64_t i = 0; i < o.layers; ++i) {
     const Scope place = scope / "layers" / i;
+    const DecayMask* mask = masks_.empty() ? nullptr : &masks_[o.share_mask ? 0 : static_cast<std::size_t>(i)];
     if (has_attention(o.architecture))
       layers_.emplace_back(place, GraphTransformerLayerOptions{.channels = o.channels,
                                                                .heads = o.heads,
                                                                .local = local_of(o),
-                                                               .pair = pair_of(o, hop_),
-                                                               .gate = gate_of(o, hop_),
+                                                               .pair = mask ? mask->pair() : NoPair{},
+                                                               .gate = mask ? mask->gate() : NoGate{},
                                                                .same_start = o.same_start,
                                                                .edge_state = o.edge_state,
                                                                .dropout = o.dropout,
@@ -134,9 +126,12 @@ Var GraphModel::operator()(const Batch& batch) const {
 bool GraphModel::needs_pairs() const { return has_attention(options_.architecture); }
 
 std::vector<double> GraphModel::hops() const {
-  if (!hop_.defined()) return {};
-  const Tensor values = hop_.value().to(DType::float64);
-  return {values.values<double>().begin(), values.values<double>().end()};
+  std::vector<double> hops;
+  for (const DecayMask& mask : masks_) {
+    const Tensor values = mask.slot().hop().value().to(DType::float64);
+    hops.insert(hops.end(), values.values<double>().begin(), values.values<double>().end());
+  }
+  return hops;
 }
 
 const GraphAttention& GraphModel::attention(std::int64_t layer) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph/dataset.hpp"
+#include "nn/attention/gradformer_attention.hpp"
 #include "nn/gradformer/layer.hpp"
 #include "nn/layers/embedding.hpp"
 #include "nn/layers/mlp.hpp"
@@ -24,16 +25,6 @@ enum class Architecture {
 std::string_view name_of(Architecture architecture);
 Architecture architecture(std::string_view name);
 
-/// Where the decay mask acts; the names are those of the command line.
-enum class MaskMode {
-  logit_mul,        ///< z M before the softmax: the published code
-  log_bias,         ///< z + ln M
-  prob_mul,         ///< a M after the softmax
-  prob_mul_renorm,  ///< a M / sum a M
-};
-std::string_view name_of(MaskMode mode);
-MaskMode mask_mode(std::string_view name);
-
 enum class Pooling { none, sum, mean };
 
 struct GraphModelOptions {
@@ -43,6 +34,9 @@ struct GraphModelOptions {
   double gamma = 0.5;
   double hop = 5;
   double slope = 0;
+  bool learn_gamma = false;
+  bool share_mask = true;              ///< one mask for all layers (the published code); false: hop and gamma of each layer's own
+  Disconnected disconnected = Disconnected::mask_zero;
   std::int64_t layers = 4;
   std::int64_t channels = 64;
   std::int64_t heads = 4;
@@ -82,15 +76,15 @@ class GraphModel : public Module {
   const GraphModelOptions& options() const { return options_; }
   /// Whether a call needs batch.pairs (and, with a mask, its hop distances).
   bool needs_pairs() const;
-  bool needs_hops() const { return hop_.defined(); }
-  /// The learned start of the decay for each head; empty without a mask.
+  bool needs_hops() const { return !masks_.empty(); }
+  /// The learned start of the decay for each head, layer after layer where they do not share it; empty without a mask.
   std::vector<double> hops() const;
   /// The attention of a layer, for inspection; ValueError for an architecture without.
   const GraphAttention& attention(std::int64_t layer) const;
 
  private:
   GraphModelOptions options_;
-  Parameter hop_;
+  std::vector<DecayMask> masks_;  // one for all layers, one for each, or none
   InputEncoder encoder_;
   Modules<GraphTransformerLayer> layers_;
   Modules<ConvLayer> conv_layers_;

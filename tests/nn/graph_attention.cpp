@@ -1,5 +1,6 @@
 #include "nn/attention/graph_attention.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -39,9 +40,13 @@ Graph test_graph() {
   return Graph::from_edges(9, {{0, 1}, {1, 0}, {1, 2}, {2, 1}, {4, 5}, {5, 4}, {5, 6}, {6, 5}, {4, 6}, {6, 4}, {7, 8}, {8, 7}, {4, 4}});
 }
 Ragged test_nodes() { return Ragged({0, 3, 4, 4, 9}); }
-BucketPlane test_hops() {
-  return hop_distances(std::vector<Graph>{Graph::from_edges(3, {{0, 1}, {1, 0}, {1, 2}, {2, 1}}), Graph::from_edges(1, {}), Graph(),
+// With fewer than 256 buckets the last one takes what lies beyond.
+BucketPlane test_hops(std::int64_t buckets) {
+  BucketPlane planes = hop_distances(std::vector<Graph>{Graph::from_edges(3, {{0, 1}, {1, 0}, {1, 2}, {2, 1}}), Graph::from_edges(1, {}), Graph(),
                                           Graph::from_edges(5, {{0, 1}, {1, 0}, {1, 2}, {2, 1}, {0, 2}, {2, 0}, {3, 4}, {4, 3}})});
+  for (std::int64_t p = 0; p < planes.values.numel(); ++p)
+    planes.values.data<std::uint8_t>()[p] = static_cast<std::uint8_t>(std::min<std::int64_t>(planes.values.data<std::uint8_t>()[p], buckets - 1));
+  return planes;
 }
 
 using Factor = std::vector<std::pair<std::string, std::function<void(AttentionOptions&)>>>;
@@ -62,7 +67,10 @@ const Factor kScores{{"dot", set(&AttentionOptions::score, Dot{})},
 const Factor kPairs{{"none", set(&AttentionOptions::pair, NoPair{})},
                     {"hop decay", set(&AttentionOptions::pair, HopDecay{.gamma = 0.6, .hop = 0.5, .slope = 0.2})},
                     {"log decay", set(&AttentionOptions::pair, HopDecay{.gamma = 0.6, .hop = 0.5, .logarithm = true})},
+                    {"decay, gamma learned, unconnected left out",
+                     set(&AttentionOptions::pair, HopDecay{.gamma = 0.6, .hop = 0.5, .slope = 0.2, .learn_gamma = true, .disconnected = Disconnected::left_out})},
                     {"bucket bias", set(&AttentionOptions::pair, BucketBias{})},
+                    {"bias of 20 buckets", set(&AttentionOptions::pair, BucketBias{.buckets = 20})},
                     {"edge bias", set(&AttentionOptions::pair, EdgeBias{})},
                     {"user's", set(&AttentionOptions::pair, Shift{})}};
 const Factor kNormalisers{{"softmax", set(&AttentionOptions::normaliser, Softmax{})},
@@ -72,6 +80,8 @@ const Factor kNormalisers{{"softmax", set(&AttentionOptions::normaliser, Softmax
 const Factor kGates{{"none", set(&AttentionOptions::gate, NoGate{})},
                     {"decay", set(&AttentionOptions::gate, HopDecayGate{.gamma = 0.6, .hop = 0.5})},
                     {"renormalised", set(&AttentionOptions::gate, HopDecayGate{.gamma = 0.6, .hop = 0.5, .slope = 0.1, .renormalise = true})},
+                    {"decay, gamma learned, unconnected left out",
+                     set(&AttentionOptions::gate, HopDecayGate{.gamma = 0.6, .hop = 0.5, .learn_gamma = true, .disconnected = Disconnected::left_out})},
                     {"sigmoid", set(&AttentionOptions::gate, SigmoidGate{})},
                     {"edge", set(&AttentionOptions::gate, EdgeGate{})}};
 const Factor kAggregators{{"sum", set(&AttentionOptions::aggregator, Sum{})},
@@ -89,13 +99,16 @@ const Factor kProjections{{"separate", set(&AttentionOptions::projection, Projec
 const std::vector<const Factor*> kFactors{&kScores, &kPairs, &kNormalisers, &kGates, &kAggregators, &kFinishes, &kProjections};
 const std::vector<std::string> kSupports{"pairs", "causal", "edges"};
 
-Support support_of(const std::string& name) {
+Support support_of(const std::string& name, std::int64_t buckets = 256) {
   const Support pairs = name == "causal" ? Support::causal(test_nodes()) : Support::pairs(test_nodes());
-  if (name != "edges") return pairs.with_buckets(test_hops());
+  if (name != "edges") return pairs.with_buckets(test_hops(buckets));
   std::vector<std::uint8_t> kinds;
   for (std::int64_t e = 0; e < test_graph().num_edges(); ++e) kinds.push_back(static_cast<std::uint8_t>(e % 3));
   return Support::edges(test_graph()).with_buckets(Tensor::from(kinds));
 }
+
+// How many buckets a choice of PAIR knows.
+std::int64_t buckets_of(const std::string& pair) { return pair == "bias of 20 buckets" ? 20 : 256; }
 
 // One drawn combination: an index per factor, the last one the support.
 using Combination = std::vector<std::size_t>;
@@ -201,7 +214,7 @@ TEST_CASE("any choice of slots combines with any other, and a fused operation do
     INFO(describe(combination));
     AttentionOptions options = base_options();
     for (std::size_t f = 0; f < kFactors.size(); ++f) (*kFactors[f])[combination[f]].second(options);
-    const Support support = support_of(kSupports[combination.back()]);
+    const Support support = support_of(kSupports[combination.back()], buckets_of(kPairs[combination[1]].first));
     const Model model({.seed = 3, .dtype = DType::float64});
     const GraphAttention attention(model / "attention", options);
     const Var x = Var::leaf(uniform(Shape{9, kChannels}, -1, 1, 5));
@@ -226,7 +239,7 @@ TEST_CASE("every fused combination equals its lowering") {
             options.projection = projection;
             const Model model({.seed = 4, .dtype = DType::float64});
             const GraphAttention attention(model / "attention", options);
-            const Support support = support_of(support_name);
+            const Support support = support_of(support_name, buckets_of(pair));
             if (!attention.plan(support).ends_with("fused")) continue;
             ++fused;
             INFO(score << " | " << pair << " | " << gate << " | " << support_name);
