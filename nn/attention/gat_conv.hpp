@@ -29,6 +29,8 @@ class GatConv : public Module {
   Var operator()(const Var& x, const Graph& graph, const Var& e = {}) const;
   Var operator()(const Var& x, const NormalisedGraph& looped, const Var& e = {}) const;
 
+  const GraphAttention& attention() const { return attention_; }
+
  private:
   GraphAttention attention_;
 };
