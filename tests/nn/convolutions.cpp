@@ -106,6 +106,18 @@ TEST_CASE("GAT and GATv2 with edge features: a loop carries the mean of what els
     const GatConv conv(model, 1, 1, {.heads = 1, .edge_channels = 2, .dynamic = dynamic});
     make_plain(model);
     set(model, "score.edge_weight", {0.7, -0.4});
+    set(model, "bias", {0.1});
+    // Different numbers, so that a place taken for another shows. z = a LeakyReLU(from x_j + to x_i + W_e e) with a = 1 in GAT.
+    const double a = dynamic ? 0.9 : 1, value = dynamic ? 1.1 : 1.3, from_weight = dynamic ? value : value * 0.8, to_weight = dynamic ? 0.6 : value * 0.5;
+    if (dynamic) {
+      set(model, "query.weight", {to_weight});
+      set(model, "key.weight", {value});
+      set(model, "score.vector", {a});
+    } else {
+      set(model, "query.weight", {value});
+      set(model, "score.source", {0.8});
+      set(model, "score.destination", {0.5});
+    }
     Numbers expected;
     for (int i = 0; i < 4; ++i) {
       Numbers from, feature;
@@ -120,11 +132,11 @@ TEST_CASE("GAT and GATv2 with edge features: a loop carries the mean of what els
       feature.push_back(from.size() > 1 ? mean / static_cast<double>(from.size() - 1) : 0);
       double sum = 0, weighted = 0;
       for (std::size_t k = 0; k < from.size(); ++k) {
-        const double z = from[k] + x.data<double>()[i] + feature[k], weight = std::exp(z > 0 ? z : 0.2 * z);
+        const double z = from_weight * from[k] + to_weight * x.data<double>()[i] + feature[k], weight = std::exp(a * (z > 0 ? z : 0.2 * z));
         sum += weight;
-        weighted += weight * from[k];
+        weighted += weight * value * from[k];
       }
-      expected.push_back(weighted / sum);
+      expected.push_back(weighted / sum + 0.1);
     }
     check_values(conv(x, looped, e), expected, 1e-12);
     CHECK(gradcheck([&](std::span<const Var> in) { return conv(in[0], looped, in[1]); }, {x, e}).report == "");
@@ -186,18 +198,23 @@ TEST_CASE("GatedGCN: the printed numbers, the edge state, loops and duplicates a
   CHECK_FALSE(without.edge.defined());
   for (const NamedParameter& parameter : model.parameters()) CHECK(parameter.name.find("stateless.edge_norm") == std::string::npos);
 
+  set(model, "whole.a.weight", {1.1});
+  set(model, "whole.b.weight", {0.9});
+  set(model, "whole.c.weight", {0.8});
+  set(model, "whole.d.weight", {0.7});
+  set(model, "whole.e.weight", {1.2});
   const Graph graph = untidy();
   const Numbers more{1, 2, 3, 0.25}, e{0.1, -0.2, 0.3, -0.4, 0.5, -0.6, 0.7, -0.8, 0.9};
   Numbers nodes, edges;
   for (int i = 0; i < 4; ++i) {
     double gates = 1e-6, sum = 0;
     for (int k = graph.in_offsets()[i]; k < graph.in_offsets()[i + 1]; ++k) {
-      const double from = more[static_cast<std::size_t>(graph.in_src()[k])], z = more[static_cast<std::size_t>(i)] + from + e[static_cast<std::size_t>(k)];
+      const double from = more[static_cast<std::size_t>(graph.in_src()[k])], z = 0.7 * more[static_cast<std::size_t>(i)] + 1.2 * from + 0.8 * e[static_cast<std::size_t>(k)];
       gates += sigmoid_of(z);
-      sum += sigmoid_of(z) * from;
+      sum += sigmoid_of(z) * 0.9 * from;
       edges.push_back(e[static_cast<std::size_t>(k)] + std::max(0.0, z / norm));
     }
-    nodes.push_back(more[static_cast<std::size_t>(i)] + sum / gates);
+    nodes.push_back(1.1 * more[static_cast<std::size_t>(i)] + sum / gates);
   }
   const NodesAndEdges result = conv(column(more), graph, column(e));
   check_values(before_norm(more, result.node), nodes, 1e-12);
