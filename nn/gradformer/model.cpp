@@ -41,12 +41,19 @@ std::vector<DecayMask> masks_of(const Scope& scope, const GraphModelOptions& o) 
   return masks;
 }
 
+// A batch of no graphs has no tensors; here they are with the widths that layers expect.
+Tensor or_no_rows(const Tensor& x, const Features& features, std::int64_t rows, DType dtype) {
+  if (x.defined() || rows > 0) return x;
+  return features.kind == Features::Kind::category ? Tensor::zeros(Shape{0}, DType::int64) : Tensor::zeros(Shape{0, features.width}, dtype);
+}
+
 }  // namespace
 
 std::string_view name_of(Architecture architecture) { return kArchitectures.name(architecture); }
 Architecture architecture(std::string_view name) { return kArchitectures.parse(name); }
 
-InputEncoder::InputEncoder(const Scope& scope, const GraphModelOptions& o, bool with_edges) : Module(scope) {
+InputEncoder::InputEncoder(const Scope& scope, const GraphModelOptions& o, bool with_edges)
+    : Module(scope), node_features_(o.node_features), edge_features_(o.edge_features), encoding_width_(o.encoding_width) {
   const std::int64_t beside = o.encoding_width > 0 ? o.encoding_channels : 0;
   if (beside < 0 || beside >= o.channels)
     throw ValueError({.op = "GraphModel", .argument = "encoding_channels", .got = std::to_string(beside),
@@ -63,20 +70,24 @@ InputEncoder::InputEncoder(const Scope& scope, const GraphModelOptions& o, bool 
   if (!with_edges) return;
   if (o.edge_features.kind == Features::Kind::real) edge_linear_.emplace(scope / "edge", o.edge_features.width, o.channels);
   else edge_embedding_.emplace(scope / "edge", o.edge_features.kind == Features::Kind::category ? o.edge_features.width : 1, o.channels);
-  one_edge_vector_ = o.edge_features.kind == Features::Kind::none;
 }
 
 NodesAndEdges InputEncoder::operator()(const Batch& batch) const {
   const auto here = enter();
+  const Graph& graph = batch.graphs.graph();
+  const std::int64_t nodes = graph.num_nodes(), edges = graph.num_edges();
   NodesAndEdges out;
-  out.node = node_linear_ ? (*node_linear_)(batch.x) : (*node_embedding_)(batch.x);
+  const Tensor x = or_no_rows(batch.x, node_features_, nodes, scope().dtype());
+  out.node = node_linear_ ? (*node_linear_)(x) : (*node_embedding_)(x);
   if (encoding_linear_) {
-    const Var encoding = (*encoding_linear_)(encoding_norm_ ? (*encoding_norm_)(batch.encoding) : Var(batch.encoding));
+    const Var given = or_no_rows(batch.encoding, {.kind = Features::Kind::real, .width = encoding_width_}, nodes, scope().dtype());
+    const Var encoding = (*encoding_linear_)(encoding_norm_ ? (*encoding_norm_)(given) : given);
     out.node = encoding_norm_ ? concat({out.node, encoding}, 1) : out.node + encoding;
   }
-  if (edge_linear_) out.edge = (*edge_linear_)(batch.edge_attr);
-  else if (edge_embedding_)
-    out.edge = (*edge_embedding_)(one_edge_vector_ ? Tensor::zeros(Shape{batch.graphs.graph().num_edges()}, DType::int64) : batch.edge_attr);
+  if (!edge_linear_ && !edge_embedding_) return out;
+  const Tensor e = edge_features_.kind == Features::Kind::none ? Tensor::zeros(Shape{edges}, DType::int64)
+                                                               : or_no_rows(batch.edge_attr, edge_features_, edges, scope().dtype());
+  out.edge = edge_linear_ ? (*edge_linear_)(e) : (*edge_embedding_)(e);
   return out;
 }
 

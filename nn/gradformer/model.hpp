@@ -64,10 +64,12 @@ class InputEncoder : public Module {
   std::optional<Linear> node_linear_, encoding_linear_, edge_linear_;
   std::optional<Embedding> node_embedding_, edge_embedding_;
   std::optional<BatchNorm> encoding_norm_;
-  bool one_edge_vector_ = false;
+  Features node_features_, edge_features_;
+  std::int64_t encoding_width_ = 0;
 };
 
 /// The whole network: encoder, layers, pooling, head. Output [B, outputs], or [N, outputs] without pooling.
+/// A batch of no graphs gives no rows, a graph without nodes the row that its head makes of zeros.
 class GraphModel : public Module {
  public:
   GraphModel(const Scope& scope, const GraphModelOptions& options);
