@@ -1,6 +1,8 @@
 #include "autograd/accumulate.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.hpp"
 #include "core/sum.hpp"
@@ -45,13 +47,21 @@ Tensor sum_to(const Tensor& gradient, const Shape& shape) {
   return result.reshape(shape);
 }
 
-std::int64_t first_non_finite(const Tensor& tensor) {
+std::int64_t first_non_finite(const Tensor& tensor, Masks masks) {
   if (!tensor.defined() || !is_floating(tensor.dtype())) return -1;
   return visit_float(tensor.dtype(), "anomaly mode", [&]<class T>() -> std::int64_t {
     const T* values = tensor.data<T>();
     for (std::int64_t i = 0; i < tensor.numel(); ++i)
-      if (!std::isfinite(values[i])) return i;
+      if (!std::isfinite(values[i]) && !(masks == Masks::allowed && values[i] < 0)) return i;
     return -1;
+  });
+}
+
+bool has_masks(const Tensor& tensor) {
+  if (!tensor.defined() || !is_floating(tensor.dtype())) return false;
+  return visit_float(tensor.dtype(), "anomaly mode", [&]<class T>() {
+    const auto values = tensor.values<T>();
+    return std::find(values.begin(), values.end(), -std::numeric_limits<T>::infinity()) != values.end();
   });
 }
 

@@ -46,6 +46,8 @@ class Op : public Pooled {
   /// Sends the gradients of the inputs, given that of the result. An op without one keeps this and `differentiable() == false`.
   virtual void backward(const Tensor& gradient, Gradients& gradients);
   virtual bool differentiable() const { return true; }
+  /// Whether -infinity may stand in the result although no input holds one: the logarithm of "attends to nothing".
+  virtual bool gives_masks() const { return false; }
   /// Cost of the last forward; backward is traced as `backward_factor` times it.
   virtual Cost cost() const = 0;
   virtual double backward_factor() const { return 2.0; }

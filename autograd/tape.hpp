@@ -52,6 +52,8 @@ struct Node : Pooled {
   };
   std::unique_ptr<Extras> extras;
 
+  /// Forgets the gradient; memory of the caller's is filled with zeros.
+  void clear_grad();
   Extras& more() {
     if (!extras) extras = std::make_unique<Extras>();
     return *extras;
@@ -80,7 +82,8 @@ class NoGrad {
 bool grad_enabled();
 
 /// While an object lives, every value and gradient is searched for NaN and infinity; the first one is a NumericError that
-/// names the operation and the module path where it was created. Costs one pass over every value.
+/// names the operation and the module path where it was created. -infinity is a mask where an operation declares it
+/// (Op::gives_masks) and where it came in with an input; it is never one in a gradient. Costs one pass over every value.
 class AnomalyMode {
  public:
   AnomalyMode();

@@ -2,9 +2,7 @@
 
 #include <pthread.h>
 
-#include "autograd/accumulate.hpp"
 #include "core/error.hpp"
-#include "core/trace.hpp"
 #include "tests/autograd/simple_ops.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/errors.hpp"
@@ -138,29 +136,6 @@ TEST_CASE("tape: constants, detached values and frozen leaves record nothing") {
   CHECK_THROWS_AS(twice(x).set_requires_grad(false), StateError);
 }
 
-TEST_CASE("tape: hooks see the gradient before it is used, in order, and may replace it") {
-  const Var x = Var::leaf(numbers({3}));
-  std::string calls;
-  const Var y = twice(x);
-  y.register_hook([&](const Tensor& g) {
-    calls += "a" + std::to_string(static_cast<int>(g.item()));
-    return each(g, [](double v) { return 10 * v; });
-  });
-  y.register_hook([&](const Tensor& g) {
-    calls += "b" + std::to_string(static_cast<int>(g.item()));
-    return Tensor();
-  });
-  x.register_hook([&](const Tensor& g) {
-    calls += "x" + std::to_string(static_cast<int>(g.item()));
-    return Tensor();
-  });
-  backward(plus(y, y), numbers({1}));
-  CHECK(calls == "a2b20x40");  // once, with the whole gradient
-  backward(twice(x), numbers({1}));
-  CHECK(calls == "a2b20x40x2");  // a leaf's hook sees this pass alone
-  CHECK(x.grad().item() == 42);
-}
-
 TEST_CASE("tape: the gradient of a computed value is kept on request, and does not flow twice") {
   const Var x = Var::leaf(numbers({3}));
   const Var y = twice(x);
@@ -192,30 +167,6 @@ TEST_CASE("tape: stretched dimensions are summed out") {
   CHECK_THAT_SAYS(ShapeError, (stretched({2, 3}, {3})), "gradient accumulation");
 }
 
-TEST_CASE("tape: anomaly mode names the operation and the place where a NaN is born") {
-  const auto inverse = [](const Var& x) {
-    return map(x, [](double v) { return 1 / v; }, [](double v) { return -1 / (v * v); });
-  };
-  const auto root = [](const Var& x) {  // the value is fine, the slope is infinite
-    return map(x, [](double v) { return std::sqrt(v); }, [](double v) { return 0.5 / std::sqrt(v); });
-  };
-  const std::string path = "layers.3.attention";
-  const Var x = Var::leaf(numbers({1, 0}));
-  CHECK(std::isinf(inverse(x).value().data<double>()[1]));  // no anomaly mode, no error
-  const AnomalyMode anomaly;
-  {
-    const PathScope scope(path);
-    CHECK_THAT_SAYS(NumericError, inverse(x), "map: result: got a NaN or infinity at element 1 of float64[2]");
-    CHECK_THAT_SAYS(NumericError, inverse(x), "created in layers.3.attention");
-    const Var y = root(x);
-    const std::string deeper = "layers.4";
-    const PathScope inner(deeper);
-    CHECK_THAT_SAYS(NumericError, total(y).backward(), "map: gradient of input 0");
-    CHECK_THAT_SAYS(NumericError, total(root(x)).backward(), "created in layers.4");
-  }
-  CHECK_THAT_SAYS(NumericError, inverse(x), "outside any module");
-}
-
 TEST_CASE("tape: a slice of a gradient is added in its place") {
   struct Part final : CountedOp {
     Part(int dimension, std::int64_t first, const Shape& result) : d(dimension), begin(first), shape(result) {}
@@ -231,37 +182,6 @@ TEST_CASE("tape: a slice of a gradient is added in its place") {
   backward(plus(total(columns), total(rows)));
   CHECK(gradient(x) == std::vector<double>{0, 1, 1, 1, 2, 2});
   CHECK_THAT_SAYS(ShapeError, (backward(total(apply<Part>({x}, 0, 1, Shape{2, 3})))), "slice: got [2,3] at 1, expected a part of [2,3]");
-}
-
-TEST_CASE("tape: an error in backward leaves nothing behind that breaks the next pass") {
-  const Var x = Var::leaf(numbers({3}));
-  bool fail = true;
-  const Var y = map(x, [](double v) { return v; }, [&](double) -> double {
-    if (fail) throw std::runtime_error("no slope");
-    return 1;
-  });
-  const Var z = twice(y);
-  CHECK_THROWS_WITH(backward(z, {}, {.retain_graph = true}), "no slope");
-  fail = false;
-  x.zero_grad();
-  backward(z);
-  CHECK(x.grad().item() == 2);
-}
-
-TEST_CASE("tape: operations are traced with their cost, forward and backward") {
-  const Var x = Var::leaf(numbers({3}));
-  trace::start();
-  backward(times(x, x));
-  trace::stop();
-  const auto events = trace::events();
-  REQUIRE(events.size() == 2);
-  CHECK(events[0].name == "times");
-  CHECK_FALSE(events[0].backward);
-  CHECK(events[0].cost.flops == 3);
-  CHECK(events[1].backward);
-  CHECK(events[1].cost.bytes == 32);
-  twice(x);
-  CHECK(trace::events().size() == 2);
 }
 
 namespace {
