@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/error.hpp"
+#include "graph/folder.hpp"
 #include "graph/readers.hpp"
 #include "graph/rows.hpp"
 #include "graph/text_file.hpp"
@@ -57,6 +58,7 @@ std::int64_t largest(const Tensor& categories) {
 }  // namespace
 
 Dataset read_aqsol(const fs::path& folder) {
+  require_folder(folder);
   Dataset dataset;
   dataset.name = folder.filename().empty() ? folder.parent_path().filename().string() : folder.filename().string();
   dataset.task = Task::graph_regression;
@@ -66,7 +68,7 @@ Dataset read_aqsol(const fs::path& folder) {
   bool any = false;
   for (const auto& [name, part] :
        {std::pair{"train.txt", &split.train}, std::pair{"val.txt", &split.valid}, std::pair{"test.txt", &split.test}}) {
-    if (!fs::exists(folder / name)) continue;
+    if (!file_exists(folder / name)) continue;
     any = true;
     TextFile file(folder / name);
     while (file.next_line()) {

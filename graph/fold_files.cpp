@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "graph/folder.hpp"
 #include "graph/splits.hpp"
 #include "graph/text_file.hpp"
 
@@ -34,7 +35,7 @@ Items read_lines(const fs::path& path, std::int64_t count) {
 std::vector<Split> read_numbered(const fs::path& folder, std::int64_t count) {
   std::vector<Split> folds;
   const auto file = [&](const char* part, std::size_t k) { return folder / fmt::format("{}_idx-{}.txt", part, k); };
-  for (std::size_t k = 1; fs::exists(file("test", k)); ++k)
+  for (std::size_t k = 1; file_exists(file("test", k)); ++k)
     folds.push_back(
         {.train = read_lines(file("train", k), count), .valid = {}, .test = read_lines(file("test", k), count)});
 
@@ -91,15 +92,13 @@ std::vector<Split> read_rows_of_splits(const fs::path& folder, const std::string
 // What stands before _train.index.
 std::string prefix_in(const fs::path& folder, const std::string& name) {
   constexpr std::string_view kEnding = "_train.index";
-  Items::size_type found = 0;
   std::string prefix;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string file = entry.path().filename().string();
-    if (!file.ends_with(kEnding)) continue;
+  const std::vector<std::string> files = names_ending(folder, kEnding);
+  for (const std::string& file : files) {
     prefix = file.substr(0, file.size() - kEnding.size());
     if (prefix == name) return prefix;
-    ++found;
   }
+  const std::size_t found = files.size();
   if (found == 1 && name.empty()) return prefix;
   throw FileError(folder.string(), {},
                   found == 0 ? "no test_idx-1.txt and no NAME_train.index"
@@ -110,9 +109,8 @@ std::string prefix_in(const fs::path& folder, const std::string& name) {
 }  // namespace
 
 std::vector<Split> read_folds(const fs::path& folder, std::int64_t count, const std::string& name) {
-  std::error_code error;
-  if (!fs::is_directory(folder, error)) throw FileError(folder.string(), {}, "not a folder");
-  if (fs::exists(folder / "test_idx-1.txt")) return read_numbered(folder, count);
+  require_folder(folder);
+  if (file_exists(folder / "test_idx-1.txt")) return read_numbered(folder, count);
   return read_rows_of_splits(folder, prefix_in(folder, name), count);
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/error.hpp"
+#include "graph/folder.hpp"
 #include "graph/readers.hpp"
 #include "graph/rows.hpp"
 #include "graph/text_file.hpp"
@@ -21,15 +22,10 @@ constexpr std::int64_t kLargestIndex = std::numeric_limits<std::int32_t>::max();
 
 // NAME of the one NAME_A.txt in the folder.
 std::string name_in(const fs::path& folder) {
-  std::string name;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string file = entry.path().filename().string();
-    if (!file.ends_with("_A.txt")) continue;
-    if (!name.empty()) throw FileError(folder.string(), {}, "two data sets: " + name + "_A.txt and " + file);
-    name = file.substr(0, file.size() - 6);
-  }
-  if (name.empty()) throw FileError(folder.string(), {}, "no NAME_A.txt");
-  return name;
+  const std::vector<std::string> files = names_ending(folder, "_A.txt");
+  if (files.empty()) throw FileError(folder.string(), {}, "no NAME_A.txt");
+  if (files.size() > 1) throw FileError(folder.string(), {}, "two data sets: " + files[0] + " and " + files[1]);
+  return files[0].substr(0, files[0].size() - 6);
 }
 
 // The files of one data set.
@@ -38,7 +34,7 @@ struct Files {
   std::string name;
 
   fs::path path(const char* part) const { return folder / fmt::format("{}_{}.txt", name, part); }
-  bool has(const char* part) const { return fs::exists(path(part)); }
+  bool has(const char* part) const { return file_exists(path(part)); }
   // Where there is such a file.
   std::optional<fs::path> maybe(const char* part) const { return wanted(part, has(part)); }
   // Where one is asked for; if it is missing, reading it will complain.
@@ -129,8 +125,7 @@ Indices build_graphs(const Edges& edges, const Integers& first_node, std::vector
 }  // namespace
 
 Dataset read_tu(const fs::path& folder, const TuOptions& options) {
-  std::error_code error;
-  if (!fs::is_directory(folder, error)) throw FileError(folder.string(), {}, "not a folder");
+  require_folder(folder);
   const Files files{.folder = folder, .name = name_in(folder)};
   Dataset dataset;
   dataset.name = files.name;
