@@ -145,6 +145,8 @@ Graph nearest_neighbours(const Tensor& points, std::int64_t k) {
   if (!std::all_of(at, at + points.numel(), [](float value) { return std::isfinite(value); }))
     throw NumericError(
         {.op = "generate::nearest_neighbours", .argument = "points", .got = "a number that is not finite"});
+  check_size("generate::nearest_neighbours", "points", n);
+  check_size("generate::nearest_neighbours", "points x k", n * found);
   std::vector<std::int32_t> offsets, src(static_cast<std::size_t>(n * found));
   for (std::int64_t i = 0; i <= n; ++i) offsets.push_back(static_cast<std::int32_t>(i * found));
   parallel_for(n, n * (dimensions + 4), [&](std::int64_t begin, std::int64_t end) {

@@ -80,12 +80,12 @@ std::shared_ptr<Support::Data> Support::copy() const {
 
 Support Support::with_buckets(const BucketPlane& planes) const {
   bool fits = kind() != Kind::edges && planes.values.defined() && planes.values.dtype() == DType::uint8 &&
-              static_cast<std::int64_t>(planes.offsets.size()) == queries().count() + 1 &&
+              static_cast<std::int64_t>(planes.offsets.size()) == queries().count() + 1 && planes.offsets.front() == 0 &&
               planes.offsets.back() == planes.values.numel();
   for (std::int64_t s = 0; fits && s < queries().count(); ++s)
     fits = planes.offsets[static_cast<std::size_t>(s) + 1] - planes.offsets[static_cast<std::size_t>(s)] == queries().size(s) * keys().size(s);
   if (!fits)
-    throw ShapeError({.op = "with_buckets", .argument = "planes", .got = planes.values.str() + " in " + std::to_string(planes.offsets.size() - 1) + " planes",
+    throw ShapeError({.op = "with_buckets", .argument = "planes", .got = planes.values.str() + " in " + std::to_string(std::ssize(planes.offsets) - 1) + " planes",
                       .expected = "uint8, one plane of queries x keys for each segment of a pairs or causal support", .hint = {}});
   auto data = copy();
   data->planes = planes;

@@ -56,6 +56,18 @@ TEST_CASE("buckets follow the pairs") {
   CHECK_THROWS_AS(Support::edges(path).with_buckets(Tensor::zeros(Shape{3}, DType::uint8)), ShapeError);
 }
 
+TEST_CASE("planes that do not lie where the segments are refused before anybody reads them") {
+  const Support two = Support::pairs(Ragged({0, 2, 4}));
+  const Tensor values = Tensor::zeros(Shape{8}, DType::uint8);
+  CHECK(two.with_buckets(BucketPlane{values, {0, 4, 8}}).edge_buckets().numel() == 8);
+  // From outside the values: sizes and end are right.
+  CHECK_THROWS_AS(two.with_buckets(BucketPlane{Tensor::zeros(Shape{4}, DType::uint8), {-4, 0, 4}}), ShapeError);
+  const Support none = Support::pairs(Ragged());
+  CHECK(none.with_buckets(BucketPlane{Tensor::zeros(Shape{0}, DType::uint8), {0}}).has_buckets());
+  CHECK_THROWS_AS(none.with_buckets(BucketPlane{values, {8}}), ShapeError);
+  CHECK_THROWS_AS(none.with_buckets(BucketPlane{values, {}}), ShapeError);
+}
+
 TEST_CASE("a union remembers which part an edge comes from") {
   const Graph real = Graph::from_edges(3, {{0, 1}, {1, 2}});
   const Graph expander = Graph::from_edges(3, {{2, 1}, {0, 1}});

@@ -107,6 +107,8 @@ TEST_CASE("The nearest points are neighbours", "[graph]") {
   CHECK(generate::nearest_neighbours(Tensor::zeros({1, 2}), 3).num_edges() == 0);
   CHECK(generate::nearest_neighbours(Tensor::empty({0, 2}), 3) == Graph());
   CHECK_THROWS_AS(generate::nearest_neighbours(Tensor::zeros({4}), 1), ShapeError);
+  // 2^32 edges: refused before memory for them is asked for.
+  CHECK_THROWS_AS(generate::nearest_neighbours(Tensor::zeros({1 << 20, 0}), 1 << 12), ValueError);
   CHECK_THROWS_AS(generate::nearest_neighbours(Tensor::full({2, 1}, std::numeric_limits<double>::infinity()), 1),
                   NumericError);
 }
