@@ -32,14 +32,14 @@ class HopDecayOp final : public Op {
 
   Tensor forward(Inputs in) override {
     hop_ = in[0];
-    gamma_ = in[1].defined() ? in[1] : Tensor::full(Shape{1}, options_.gamma, hop_.dtype(), hop_.device());
-    if (gamma_.numel() != 1 && gamma_.numel() != hop_.numel())
+    gamma_ = in[1];
+    if (gamma_.defined() && gamma_.numel() != 1 && gamma_.numel() != hop_.numel())
       throw ShapeError({.op = "hop_decay", .argument = "gamma", .got = gamma_.shape().str(), .expected = "[1] or " + hop_.shape().str(), .hint = {}});
     Tensor table = Tensor::empty(Shape{hop_.numel(), options_.buckets}, hop_.dtype(), hop_.device());
     dispatch(table, "hop_decay", [&]<class T>(auto device) {
-      for (const T gamma : gamma_.values<T>())
-        require(gamma > 0 && gamma <= 1, "gamma", gamma, "0 < gamma <= 1", "the sigmoid of a parameter stays there");
-      kernels::hop_decay(device, hop_.numel(), options_, hop_.data<T>(), gamma_.data<T>(), gamma_step(), table.data<T>());
+      for (std::int64_t k = 0; gamma_.defined() && k < gamma_.numel(); ++k)
+        require(gamma<T>()[k] > 0 && gamma<T>()[k] <= 1, "gamma", gamma<T>()[k], "0 < gamma <= 1", "the sigmoid of a parameter stays there");
+      kernels::hop_decay(device, hop_.numel(), options_, hop_.data<T>(), gamma<T>(), gamma_step(), table.data<T>());
     });
     return table;
   }
@@ -48,7 +48,7 @@ class HopDecayOp final : public Op {
     const Tensor dhop = Tensor::empty(hop_.shape(), hop_.dtype(), hop_.device());
     const Tensor dgamma = Tensor::empty(hop_.shape(), hop_.dtype(), hop_.device());
     dispatch(hop_, "hop_decay", [&]<class T>(auto device) {
-      kernels::hop_decay_gradient(device, hop_.numel(), options_, hop_.data<T>(), gamma_.data<T>(), gamma_step(), gradient.data<T>(),
+      kernels::hop_decay_gradient(device, hop_.numel(), options_, hop_.data<T>(), gamma<T>(), gamma_step(), gradient.data<T>(),
                                   dhop.data<T>(), dgamma.data<T>());
     });
     if (gradients.wants(0)) gradients.add(0, dhop);
@@ -60,9 +60,14 @@ class HopDecayOp final : public Op {
     return {.flops = 20 * size, .bytes = size * static_cast<double>(size_of(hop_.dtype()))};
   }
   double backward_factor() const override { return 1; }
+  bool gives_masks() const override { return options_.logarithm; }
 
  private:
-  std::int64_t gamma_step() const { return gamma_.numel() == 1 ? 0 : 1; }
+  template <class T>
+  const T* gamma() const {
+    return gamma_.defined() ? gamma_.data<T>() : nullptr;
+  }
+  std::int64_t gamma_step() const { return gamma_.defined() && gamma_.numel() != 1 ? 1 : 0; }
 
   HopDecayOptions options_;
   Tensor hop_, gamma_;

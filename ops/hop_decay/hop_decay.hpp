@@ -18,7 +18,7 @@ struct HopDecayOptions {
 
 /// M_kt = gamma^phi(t - h_k), phi(x) = x for x > 0 and a x otherwise (Gradformer, arXiv 2404.15729): 1 up to the radius h_k of a
 /// head, then falling; with a > 0 above 1 inside. The last bucket, pairs without a path, is exactly `unreachable` (logarithm: its
-/// logarithm, -infinity for 0). hop[H] -> table[H,buckets]; gradient to hop, with the derivative of the inner branch at t = h, and
+/// logarithm, -infinity for 0), whatever gamma is: gamma = 1 decays nothing, but still parts what no path joins. hop[H] -> table[H,buckets]; gradient to hop, with the derivative of the inner branch at t = h, and
 /// none from the last bucket. With `gamma` given, [1] or [H], it replaces the option and gets a gradient too. ValueError for
 /// options out of range. Cost: about 20 H buckets FLOP.
 Var hop_decay(const Var& hop, const HopDecayOptions& options = {}, const Var& gamma = {});
@@ -27,7 +27,7 @@ Var hop_decay_reference(const Var& hop, const HopDecayOptions& options = {}, con
 
 namespace kernels {
 
-/// gamma[0], or with gamma_step = 1 one for each head.
+/// gamma[0], or with gamma_step = 1 one for each head; null stands for that of the options, which is not rounded to T.
 template <class T>
 void hop_decay(Cpu, std::int64_t heads, const HopDecayOptions& options, const T* hop, const T* gamma, std::int64_t gamma_step, T* table);
 /// dhop_k = sum_t g_kt dM_kt/dh_k, and what head k adds to the gradient of gamma: sum_t g_kt dM_kt/dgamma

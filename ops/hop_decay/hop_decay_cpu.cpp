@@ -6,10 +6,19 @@ namespace atto::kernels {
 
 // A few hundred numbers per head: float64 and libm, so that the table is as exact as its element type allows.
 
+namespace {
+
+template <class T>
+double base_of(const HopDecayOptions& options, const T* gamma, std::int64_t place) {
+  return gamma ? static_cast<double>(gamma[place]) : options.gamma;
+}
+
+}  // namespace
+
 template <class T>
 void hop_decay(Cpu, std::int64_t heads, const HopDecayOptions& o, const T* hop, const T* gamma, std::int64_t gamma_step, T* table) {
   for (std::int64_t k = 0; k < heads; ++k) {
-    const double log_gamma = std::log(static_cast<double>(gamma[k * gamma_step]));
+    const double log_gamma = std::log(base_of(o, gamma, k * gamma_step));
     for (std::int64_t t = 0; t + 1 < o.buckets; ++t) {
       const double x = static_cast<double>(t) - static_cast<double>(hop[k]);
       const double exponent = (x > 0 ? x : o.slope * x) * log_gamma;
@@ -23,7 +32,7 @@ template <class T>
 void hop_decay_gradient(Cpu, std::int64_t heads, const HopDecayOptions& o, const T* hop, const T* gamma, std::int64_t gamma_step,
                         const T* g, T* dhop, T* dgamma) {
   for (std::int64_t k = 0; k < heads; ++k) {
-    const auto base = static_cast<double>(gamma[k * gamma_step]);
+    const double base = base_of(o, gamma, k * gamma_step);
     const double log_gamma = std::log(base);
     double hop_sum = 0, gamma_sum = 0;
     for (std::int64_t t = 0; t + 1 < o.buckets; ++t) {

@@ -1,8 +1,12 @@
 #include "ops/hop_decay/hop_decay.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "autograd/tape.hpp"
+#include "core/error.hpp"
+#include "ops/arithmetic/arithmetic.hpp"
+#include "ops/ragged_attention/ragged_attention.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/op_case.hpp"
 
@@ -79,6 +83,39 @@ TEST_CASE("hop_decay: pairs without a path get exactly nothing, for any gamma") 
   CHECK(table.data<double>()[255] == 0);
   CHECK(table.data<double>()[254] > 0);
   CHECK(std::isinf(hop_decay(Tensor::from({0.0}, Shape{1}), {.gamma = 0.99, .logarithm = true}).value().data<double>()[255]));
+}
+
+TEST_CASE("hop_decay: a float32 table is the float64 table rounded once: the option gamma is not rounded first") {
+  for (const double gamma : {0.9, 0.7}) {
+    const Tensor table = hop_decay(Tensor::zeros(Shape{1}), {.gamma = gamma}).value();
+    REQUIRE(table.dtype() == DType::float32);
+    for (std::int64_t t = 0; t < 255; ++t) CHECK(table.data<float>()[t] == static_cast<float>(std::exp(static_cast<double>(t) * std::log(gamma))));
+  }
+}
+
+TEST_CASE("hop_decay: gamma = 1 decays nothing, and still parts what no path joins") {
+  const Tensor table = hop_decay(Tensor::zeros(Shape{1}), {.gamma = 1, .buckets = 4}).value();
+  CHECK(std::vector<float>(table.data<float>(), table.data<float>() + 4) == std::vector<float>{1, 1, 1, 0});
+  const Tensor logarithm = hop_decay(Tensor::zeros(Shape{1}), {.gamma = 1, .logarithm = true, .buckets = 3}).value();
+  CHECK(logarithm.data<float>()[1] == 0);
+  CHECK(logarithm.data<float>()[2] == -std::numeric_limits<float>::infinity());
+}
+
+TEST_CASE("hop_decay: anomaly mode lets the logarithm's mask through attention, fused and composed") {
+  const Var hop = Var::leaf(Tensor::from({0.5, 1.5}, Shape{2})), q = Var::leaf(uniform({4, 2, 3})), k = Var::leaf(uniform({4, 2, 3}, -1, 1, 2));
+  const Ragged nodes({0, 4});
+  BucketPlane plane;  // two components of two nodes
+  plane.values = Tensor::from<std::uint8_t>({0, 1, 3, 3, 1, 0, 3, 3, 3, 3, 0, 1, 3, 3, 1, 0}, Shape{16});
+  plane.offsets = {0, 16};
+  const AnomalyMode anomaly;
+  const HopDecayOptions decay{.gamma = 0.5, .logarithm = true, .buckets = 4};
+  for (const auto attention : {ragged_attention, ragged_attention_reference}) {
+    const auto run = [&](const Var& table) { return attention(q, k, k, nodes, nodes, plane, {.add = table}, {}, {}); };
+    const Var y = run(hop_decay(hop, decay));
+    CHECK_NOTHROW(backward(y, uniform(y.shape())));
+    CHECK(hop.grad().defined());
+    CHECK_THROWS_AS(run(hop_decay(hop, decay) + Tensor::full(Shape{2, 4}, std::numeric_limits<double>::quiet_NaN(), DType::float64)), NumericError);
+  }
 }
 
 TEST_CASE("hop_decay: at the kink the derivative is that of the inner branch") {
