@@ -59,6 +59,9 @@ inline constexpr std::int64_t kRowGroup = 8;
 /// Long graphs are cut at multiples of this.
 inline constexpr std::int64_t kRowCut = 32;
 
+/// One more than the largest group number below, of any head.
+static constexpr std::int64_t row_groups(std::int64_t queries, std::int64_t graphs) { return queries / kRowGroup + graphs; }
+
 /// The counter of the random bits of a row group is (key, this number): eight rows' bits of 16 for each key.
 template <class T>
 static inline std::uint32_t dropout_row(const RaggedAttentionCall<T>& call, std::int64_t graph, std::int64_t head, std::int64_t row) {

@@ -141,12 +141,13 @@ class RaggedAttention final : public Op {
     if (kv_heads == 0 ? heads != 0 : heads % kv_heads != 0)
       throw ShapeError({.op = kName, .argument = "k", .got = std::to_string(kv_heads) + " heads",
                         .expected = "a divisor of the " + std::to_string(heads) + " heads of q", .hint = {}});
-    if (in_[6].defined() && in_[6].numel() != heads * pair_offsets_.back())
+    if (in_[6].defined() && in_[6].numel() != checked_multiply(heads, pair_offsets_.back()))
       throw ShapeError({.op = kName, .argument = "dense", .got = in_[6].shape().str(),
                         .expected = "[" + std::to_string(heads * pair_offsets_.back()) + "], a block [H,n_q,n_k] per segment", .hint = {}});
-    if ((pair_offsets_.back() / std::max<std::int64_t>(1, keys_.longest()) / kernels::kRowGroup + queries_.count() + 1) >
-        (std::int64_t{1} << 32) / std::max<std::int64_t>(1, heads))
-      throw ShapeError({.op = kName, .argument = "q", .got = q().shape().str(), .expected = "fewer than 2^32 heads x rows / 8", .hint = {}});
+    // The counters of random bits have 32 bits for head and row group.
+    if (threshold_ > 0 && kernels::row_groups(queries_.total(), queries_.count()) > (std::int64_t{1} << 32) / std::max<std::int64_t>(1, heads))
+      throw ShapeError({.op = kName, .argument = "q", .got = q().shape().str() + " in " + std::to_string(queries_.count()) + " segments",
+                        .expected = "at most 2^32 heads x (rows / 8 + segments) with dropout", .hint = {}});
     const std::int64_t size = table_size();
     if (size == 0 && !in_[3].defined() && !in_[4].defined() && !in_[5].defined()) return;
     if (size > 256 || size < 1)
@@ -156,7 +157,7 @@ class RaggedAttention final : public Op {
       throw TypeError({.op = kName, .argument = "buckets", .got = buckets_.str(), .expected = "uint8: the bucket of every pair, for the tables",
                        .hint = {}});
     if (given_offsets_ != pair_offsets_ || buckets_.numel() != pair_offsets_.back())
-      throw ShapeError({.op = kName, .argument = "buckets", .got = buckets_.str() + " in " + std::to_string(given_offsets_.size() - 1) + " blocks",
+      throw ShapeError({.op = kName, .argument = "buckets", .got = buckets_.str() + " in " + std::to_string(std::ssize(given_offsets_) - 1) + " blocks",
                         .expected = "n_q x n_k values for each of the " + std::to_string(queries_.count()) + " segments, " +
                                     std::to_string(pair_offsets_.back()) + " in all",
                         .hint = "is the plane of another batch?"});

@@ -93,22 +93,26 @@ template <class T, int N>
 [[gnu::always_inline]] static inline Lanes<T, N> exp_below(Lanes<T, N> x) {
   using V = Lanes<T, N>;
   using I = IntLanes<T, N>;
-  // x = n ln 2 + r with |r| <= ln 2 / 2; e^r by a polynomial, 2^n by adding n to the exponent.
+  // x = n ln 2 + r with |r| <= ln 2 / 2; e^r by a polynomial. Its product with 2^n, made from the last bits of n plus the bias, is
+  // NaN where e^r is: adding n to the exponent as an integer would turn some NaNs into numbers.
   if constexpr (sizeof(T) == 4) {
-    const V shifted = x * 1.44269504088896341f + 12582912.0f;  // 1.5 * 2^23: the last bits become the rounded integer
-    const V n = shifted - 12582912.0f;
+    constexpr float magic = 12582912.0f + 127;  // 1.5 * 2^23 and the bias: the last bits become the rounded integer
+    const V shifted = x * 1.44269504088896341f + magic;
+    const V n = shifted - magic;
     const V r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
     V p = r * 1.9875691500e-4f + 1.3981999507e-3f;  // Cephes
     p = p * r + 8.3334519073e-3f;
     p = p * r + 4.1665795894e-2f;
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
-    const V y = (V)((I)p + ((I)shifted << 23));  // what is above the last bits is shifted out
+    p = p * (r * r) + r;                      // e^r - 1
+    const V power = (V)((I)shifted << 23);    // 2^n: what is above the last bits is shifted out
+    const V y = p * power + power;
     return x < -87.0f ? V{} : y;
   } else {
-    const V shifted = x * 1.44269504088896340736 + 6755399441055744.0;  // 1.5 * 2^52
-    const V n = shifted - 6755399441055744.0;
+    constexpr double magic = 6755399441055744.0 + 1023;  // 1.5 * 2^52
+    const V shifted = x * 1.44269504088896340736 + magic;
+    const V n = shifted - magic;
     const V r = (x - n * 6.93145751953125e-1) - n * 1.42860682030941723212e-6;
     V p = r * (1.0 / 6227020800.0) + 1.0 / 479001600.0;  // Taylor; the first term left out is below 5e-18
     p = p * r + 1.0 / 39916800.0;
@@ -121,8 +125,9 @@ template <class T, int N>
     p = p * r + 1.0 / 24.0;
     p = p * r + 1.0 / 6.0;
     p = p * r + 0.5;
-    p = p * (r * r) + r + 1.0;
-    const V y = (V)((I)p + ((I)shifted << 52));
+    p = p * (r * r) + r;
+    const V power = (V)((I)shifted << 52);
+    const V y = p * power + power;
     return x < -708.0 ? V{} : y;
   }
 }

@@ -257,6 +257,13 @@ const RegisterErrors errors([] {
       {op, "tables differ", call([](In&, Ragged&, BucketPlane&, AttentionTables& tables, auto&...) { tables.add = uniform({2, 8}); }), "add: got [2,8]"},
       {op, "dense", call([](In&, Ragged&, BucketPlane&, AttentionTables&, Var& dense, auto&...) { dense = uniform({13}); }), "dense: got [13], expected [26]"},
       {op, "dropout", call([](In&, Ragged&, BucketPlane&, AttentionTables&, Var&, RaggedAttentionOptions& options) { options.dropout = 1; }), "dropout: got 1.0"},
+      // 800 rows of one key and 1 row of a thousand: 102 groups of rows, however few pairs per key. Without features, so that the
+      // numbers of heads cost nothing.
+      {op, "more row groups than counters", [] {
+         const auto heads = (std::int64_t{1} << 32) / 101;
+         const Var q = Tensor::zeros({801, heads, 0}), k = Tensor::zeros({1001, 1, 0});
+         ragged_attention(q, k, k, Ragged({0, 800, 801}), Ragged({0, 1, 1001}), {}, {}, {}, {.dropout = 0.5});
+       }, "ragged_attention: q: got [801,42524428,0] in 2 segments, expected at most 2^32 heads"},
       {op, "dtype", call([](In& in, auto&...) { in[2] = in[2].value().to(DType::float32); }), "v: got float32, expected float64"},
   };
 });

@@ -1,6 +1,7 @@
 // Ragged attention beyond single cases: long segments cut into pieces, the plain kernels, dropout, NaN, masked segments.
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "autograd/tape.hpp"
@@ -207,6 +208,36 @@ TEST_CASE("ragged_attention: a NaN stays in its graph, and is not hidden") {
   for (const std::size_t gradient : {1, 2, 3})
     for (std::int64_t i = 0; i < 31 * 3; ++i)
       if (i / 3 < 5 || i / 3 >= 11) CHECK(!std::isnan(y[gradient].data<float>()[i]));
+}
+
+TEST_CASE("ragged_attention: a NaN of any kind, wherever it stands, reaches the rows that depend on it and no others") {
+  const Restore restore;
+  const Isa best = isa();
+  const auto run = [&]<class T, class Bits>(const std::vector<Bits>& kinds) {
+    for (const Isa set : {Isa::baseline, Isa::avx2, Isa::avx512}) {
+      if (set > best) continue;
+      set_isa(set);
+      for (const Bits bits : kinds) {
+        // The element that is NaN; of the 31 rows of three graphs, those that must be.
+        const auto check = [&](std::size_t input, std::int64_t element, std::int64_t first, std::int64_t last) {
+          Batch batch({5, 6, 20}, 1, 1, 3, 3, dtype_of<T>);
+          batch.plane.values.template data<std::uint8_t>()[25 + 2 * 6 + 3] = 40;  // rows 7 and 8 of the batch, and nobody else
+          std::memcpy(batch.inputs[input].template data<T>() + element, &bits, sizeof bits);
+          const Tensor y = ragged_attention(batch.inputs[0], batch.inputs[1], batch.inputs[2], batch.queries, batch.keys, batch.plane,
+                                            {batch.inputs[3], batch.inputs[4], batch.inputs[5]}).value();
+          INFO(name_of(set) << ", " << name_of(dtype_of<T>) << ", bits " << bits << ", input " << input);
+          for (std::int64_t row = 0; row < 31; ++row) CHECK(std::isnan(y.data<T>()[row * 3]) == (row >= first && row < last));
+          if (input == 2) CHECK_FALSE(std::isnan(y.data<T>()[first * 3 + 1]));  // the other features of a value
+        };
+        check(0, 7 * 3, 7, 8);
+        check(1, 7 * 3, 5, 11);
+        check(2, 7 * 3, 5, 11);
+        for (const std::size_t table : {3, 4, 5}) check(table, 40, 7, 8);
+      }
+    }
+  };
+  run.operator()<float>(std::vector<std::uint32_t>{0x7FC00000u, 0xFFC00000u, 0x7FFFFFFFu, 0xFFFFFFFFu, 0xFFC00001u});
+  run.operator()<double>(std::vector<std::uint64_t>{std::uint64_t{0x7FF8} << 48, ~std::uint64_t{0} >> 1, ~std::uint64_t{0}});
 }
 
 TEST_CASE("ragged_attention: a segment that is masked whole gives zeros and takes no gradient") {
