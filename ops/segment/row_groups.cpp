@@ -21,14 +21,16 @@ void check_limit(std::int64_t count, const char* op) {
 
 }  // namespace
 
-RowGroups::RowGroups(const Ragged& segments, const char* op) : offsets_(segments.offsets().begin(), segments.offsets().end()) {
+RowGroups::RowGroups(const Ragged& segments, const char* op) {
   check_limit(segments.total(), op);
+  offsets_.assign(segments.offsets().begin(), segments.offsets().end());
   if (segments.longest() > kPiece) cut();
 }
 
-RowGroups::RowGroups(const Tensor& index, std::int64_t rows, const char* op)
-    : offsets_(static_cast<std::size_t>(rows) + 1, 0), members_(static_cast<std::size_t>(index.numel())) {
-  check_limit(std::max(rows, index.numel()), op);
+RowGroups::RowGroups(const Tensor& index, std::int64_t rows, const char* op) {
+  check_limit(std::max(rows, index.numel()), op);  // before memory of that size is asked for
+  offsets_.assign(static_cast<std::size_t>(rows) + 1, 0);
+  members_.resize(static_cast<std::size_t>(index.numel()));
   const auto values = index.values<std::int64_t>();
   for (const std::int64_t i : values)
     if (i >= 0) ++offsets_[static_cast<std::size_t>(i) + 1];
