@@ -49,6 +49,10 @@ class CrossEntropy final : public Op {
     logits_ = in[0];
     const std::int64_t rows = logits_.size(0), classes = logits_.size(1);
     check(rows, classes);
+    if (recording()) {  // of our own: backward reads them again, and indexes by the targets
+      target_ = target_.clone();
+      if (options_.class_weights.defined()) options_.class_weights = options_.class_weights.clone();
+    }
     Tensor result = Tensor::empty(Shape{}, logits_.dtype(), logits_.device());
     Tensor loss = Tensor::empty(Shape{rows}, logits_.dtype(), logits_.device());
     largest_ = Tensor::empty(Shape{rows}, logits_.dtype(), logits_.device());
@@ -114,7 +118,7 @@ class ElementwiseLoss final : public Op {
     x_ = in[0];
     if (target_.shape() != x_.shape() || !is_floating(target_.dtype()))
       throw ShapeError({.op = std::string(schema_->name()), .argument = "target", .got = target_.str(), .expected = x_.str(), .hint = {}});
-    target_ = target_.to(x_.dtype());
+    target_ = recording() && target_.dtype() == x_.dtype() ? target_.clone() : target_.to(x_.dtype());
     Tensor loss = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
     Tensor result = Tensor::empty(Shape{}, x_.dtype(), x_.device());
     dispatch(x_, schema_->name(), [&]<class T>(auto device) {

@@ -217,6 +217,27 @@ TEST_CASE("losses: binary cross-entropy does not overflow") {
   CHECK(bit_equal(x.grad(), Tensor::from({0.0, 0.0, 0.25, -0.25}, {4})));
 }
 
+TEST_CASE("losses: targets and weights that change after the forward do not change the gradient") {
+  const Tensor classes = Tensor::from<std::int64_t>({2, 0}, {2}), weights = uniform({3}, 0.5, 1), numbers = uniform({2, 3}, 0, 1, 2);
+  const auto gradient = [&](const Tensor& later, const std::function<Var(const Var&)>& loss) {
+    const Var x = Var::leaf(uniform({2, 3}));
+    const Var y = loss(x);
+    const Tensor before = later.clone();
+    if (later.dtype() == DType::int64) later.fill(1'000'000'000);
+    else later.fill(7);
+    y.backward();
+    later.copy_from(before);
+    return x.grad();
+  };
+  const Tensor unrelated = uniform({1});
+  const auto check = [&](const Tensor& later, const std::function<Var(const Var&)>& loss) {
+    CHECK(bit_equal(gradient(later, loss), gradient(unrelated, loss)));
+  };
+  check(classes, [&](const Var& x) { return cross_entropy(x, classes); });
+  check(weights, [&](const Var& x) { return cross_entropy(x, classes, {.class_weights = weights}); });
+  for (const auto loss : {l1_loss, mse_loss, bce_with_logits}) check(numbers, [&](const Var& x) { return loss(x, numbers); });
+}
+
 TEST_CASE("losses: the absolute error has derivative 0 where it is 0") {
   const Var x = Var::leaf(Tensor::from({1.0, 2.0, 3.0}, {3}));
   l1_loss(x, Tensor::from({1.0, 0.0, 6.0}, {3})).backward();
