@@ -9,9 +9,9 @@
 namespace atto {
 namespace {
 
-constexpr Schema::Text text(std::string_view name, std::string_view formula, std::string_view gradient) {
-  return {.name = name, .signature = "a[...], b[...] -> y[...]", .formula = formula, .gradient = gradient,
-          .cost = "1 FLOP per element of y, every operand moved once"};
+constexpr Schema::Text text(std::string_view name, std::string_view formula, std::string_view gradient,
+                            std::string_view cost = "1 FLOP per element of y, every operand moved once") {
+  return {.name = name, .signature = "a[...], b[...] -> y[...]", .formula = formula, .gradient = gradient, .cost = cost};
 }
 
 template <class F>
@@ -65,7 +65,8 @@ Var sub(const Var& a, const Var& b) { return apply<Binary<arithmetic::Sub>>({a, 
 const Schema mul_schema{text("mul", "y = a b", "da = b dy, db = a dy, summed over stretched dimensions")};
 Var mul(const Var& a, const Var& b) { return apply<Binary<arithmetic::Mul>>({a, b}, mul_schema); }
 
-const Schema div_schema{text("div", "y = a / b", "da = dy / b, db = -dy a / b^2, summed over stretched dimensions")};
+const Schema div_schema{text("div", "y = a / b", "da = dy / b, db = -dy a / b^2, summed over stretched dimensions",
+                             "4 FLOP per element of y, every operand moved once")};
 Var div(const Var& a, const Var& b) { return apply<Binary<arithmetic::Div>>({a, b}, div_schema); }
 
 const Schema maximum_schema{text("maximum", "y = max(a, b)", "da = dy where a >= b, db = dy elsewhere")};

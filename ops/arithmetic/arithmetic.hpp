@@ -1,7 +1,8 @@
 #pragma once
 // y = a o b with NumPy broadcasting: shapes are aligned from the right, sizes that are missing or 1 stretch, up to rank 6.
 // Common to all: the gradient of a stretched argument is summed over the places it was stretched to; an empty shape gives an
-// empty result; ShapeError when the shapes do not fit. Cost: 1 FLOP per element of y, every operand moved once.
+// empty result; ShapeError when the shapes do not fit. Cost: 1 FLOP per element of y, 4 for a
+// quotient; every operand moved once.
 
 #include "autograd/var.hpp"
 #include "core/device.hpp"

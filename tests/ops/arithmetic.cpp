@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "autograd/tape.hpp"
+#include "core/trace.hpp"
 #include "ops/pointwise/pointwise.hpp"
+#include "ops/table.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/op_case.hpp"
 
@@ -134,6 +136,18 @@ TEST_CASE("operators mean what they say") {
     const double p = a.value().data<double>()[i], q = b.value().data<double>()[i];
     CHECK(a.grad().data<double>()[i] == Approx((2 + q / (p * p)) * q));
     CHECK(b.grad().data<double>()[i] == Approx(2 * p - 2 * q / p - 1 / (q * q)));
+  }
+}
+
+TEST_CASE("arithmetic costs what its documentation says") {
+  const Tensor x = Tensor::full({4, 25}, 1);
+  trace::start();
+  for (const auto f : {add, sub, mul, div, maximum, minimum}) f(x, x);
+  trace::stop();
+  REQUIRE(trace::events().size() == 6);
+  for (const trace::Event& event : trace::events()) {
+    INFO(event.name);
+    CHECK(explain(event.name).find("cost      " + std::to_string(static_cast<int>(event.cost.flops / 100)) + " FLOP") != std::string::npos);
   }
 }
 
