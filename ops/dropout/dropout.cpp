@@ -1,6 +1,7 @@
 #include "ops/dropout/dropout.hpp"
 
 #include "core/error.hpp"
+#include "ops/arithmetic/arithmetic.hpp"
 #include "ops/dispatch.hpp"
 
 namespace atto {
@@ -46,6 +47,13 @@ Var dropout(const Var& x, double rate, const RandomStream& stream) {
   if (!(rate >= 0 && rate < 1))
     throw ValueError({.op = "dropout", .argument = "rate", .got = std::to_string(rate), .expected = "0 <= rate < 1", .hint = {}});
   return rate == 0 ? x : apply<Dropout>({x}, rate, stream);
+}
+
+Var dropout_reference(const Var& x, double rate, const RandomStream& stream) {
+  Tensor mask = Tensor::full(x.shape(), 1 / (1 - rate), DType::float64);
+  for (std::int64_t i = 0; i < mask.numel(); ++i)
+    if (stream.bits(static_cast<std::uint64_t>(i)) < rate * 4294967296.0) mask.data<double>()[i] = 0;
+  return x * Var(mask.to(x.dtype()));
 }
 
 }  // namespace atto

@@ -13,6 +13,8 @@ extern const Schema dropout_schema;
 /// mask is stored. rate = 0 is x itself; ValueError unless 0 <= rate < 1. Cost: about 40 integer
 /// operations per value, in vectors.
 Var dropout(const Var& x, double rate, const RandomStream& stream);
+/// The same from a product with the mask, which is stored.
+Var dropout_reference(const Var& x, double rate, const RandomStream& stream);
 
 namespace kernels {
 

@@ -137,5 +137,6 @@ Var gather_rows(const Var& x, const Tensor& index, const GatherOptions& options)
 }
 Var scatter_add_rows(const Var& x, const Tensor& index, std::int64_t rows) { return apply<ScatterAddRows>({x}, index, rows); }
 Var embedding(const Var& table, const Tensor& index) { return apply<GatherRows>({table}, embedding_schema, index, GatherOptions{}); }
+Var embedding_reference(const Var& table, const Tensor& index) { return gather_rows(table, index); }
 
 }  // namespace atto

@@ -23,6 +23,8 @@ Var scatter_add_rows(const Var& x, const Tensor& index, std::int64_t rows);
 
 /// Row table_(index_m) of an embedding table: table[V,D], index int32 or int64 [M...] -> [M...,D]. IndexError as above.
 Var embedding(const Var& table, const Tensor& index);
+/// The same from gather_rows.
+Var embedding_reference(const Var& table, const Tensor& index);
 
 namespace kernels {
 

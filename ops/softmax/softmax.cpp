@@ -1,6 +1,9 @@
 #include "ops/softmax/softmax.hpp"
 
+#include "ops/arithmetic/arithmetic.hpp"
 #include "ops/dispatch.hpp"
+#include "ops/pointwise/pointwise.hpp"
+#include "ops/reduce/reduce.hpp"
 
 namespace atto {
 
@@ -74,5 +77,19 @@ class SoftmaxOp final : public Op {
 Var softmax(const Var& x) { return apply<SoftmaxOp>({x}, Kind::probability); }
 Var log_softmax(const Var& x) { return apply<SoftmaxOp>({x}, Kind::logarithm); }
 Var log_sum_exp(const Var& x) { return apply<SoftmaxOp>({x}, Kind::normaliser); }
+
+// All three are the same for any shift of a row; by its largest value exp does not overflow.
+Var softmax_reference(const Var& x) {
+  const Var y = exp(x - max(x.detach(), -1, true));
+  return y / sum(y, -1, true);
+}
+Var log_softmax_reference(const Var& x) {
+  const Var shifted = x - max(x.detach(), -1, true);
+  return shifted - log(sum(exp(shifted), -1, true));
+}
+Var log_sum_exp_reference(const Var& x) {
+  const Var top = max(x.detach(), -1, true);
+  return log(sum(exp(x - top), -1)) + max(x.detach(), -1);
+}
 
 }  // namespace atto

@@ -16,6 +16,10 @@ Var softmax(const Var& x);
 Var log_softmax(const Var& x);
 /// y_n = log(sum_d exp(x_nd)). x[...,D] -> y[...].
 Var log_sum_exp(const Var& x);
+// The same from max, exp, sum and log; rows of -infinity are NaN here, and rows of nothing a ValueError.
+Var softmax_reference(const Var& x);
+Var log_softmax_reference(const Var& x);
+Var log_sum_exp_reference(const Var& x);
 
 namespace kernels {
 

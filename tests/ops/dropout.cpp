@@ -25,7 +25,8 @@ OpCase dropout_case(const std::string& name, const Shape& shape, double rate) {
                   return dropped ? 0 : in[0].data<double>()[i] / (1 - rate);
                 });
               },
-          .k = 1};
+          .k = 1,
+          .reference = [=](std::span<const Var> in) { return dropout_reference(in[0], rate, kStream); }};
 }
 
 const RegisterCases cases([] {

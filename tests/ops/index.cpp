@@ -54,6 +54,7 @@ OpCase embedding_case(const std::string& name, const Shape& table, const Shape& 
       .run = [=](Vars in) { return embedding(in[0], places); },
       .expected = [=](Values in) { return rows_of(in[0], index, Shape(sizes)); },
       .k = 2,
+      .reference = [=](Vars in) { return embedding_reference(in[0], places); },
   };
 }
 
@@ -126,6 +127,7 @@ const RegisterErrors errors([] {
       {.op = "scatter_add_rows", .name = "outside", .call = [] { scatter_add_rows(uniform({2, 2}), tensor_of({0, 4}), 4); }, .text = "scatter_add_rows: index 1: got 4, expected 0 <= index < 4"},
       {.op = "scatter_add_rows", .name = "not one index per row", .call = [] { scatter_add_rows(uniform({3, 2}), tensor_of({0, 1}), 4); }, .text = "scatter_add_rows: x: got [3,2], expected [M,...] with M = 2"},
       {.op = "scatter_add_rows", .name = "index of rank 2", .call = [] { scatter_add_rows(uniform({2, 2}), tensor_of({0, 1}).reshape({2, 1}), 4); }, .text = "scatter_add_rows: index: got [2,1], expected [M]"},
+      {.op = "scatter_add_rows", .name = "more rows than an index of 32 bits", .call = [] { scatter_add_rows(uniform({0, 2}), tensor_of({}), std::int64_t{1} << 58); }, .text = "scatter_add_rows: rows: got 288230376151711744, expected at most 2^31 - 1"},
       {.op = "scatter_add_rows", .name = "negative rows", .call = [] { scatter_add_rows(uniform({0, 2}), tensor_of({}), -1); }, .text = "scatter_add_rows: rows: got -1"},
   };
 });
