@@ -110,6 +110,21 @@ TEST_CASE("batch norm on 1, 2, 3, 4") {
   CHECK(model.buffer("norm.running_var").item() == Approx(1.0666667));
 }
 
+TEST_CASE("batch norm: a batch that is not finite leaves the running statistics as they were") {
+  Model model({.dtype = DType::float64});
+  BatchNorm norm(model / "norm", 2);
+  norm(Tensor::from({1.0, 2.0, 3.0, 5.0}, {2, 2}));
+  const Tensor mean = model.buffer("norm.running_mean").clone(), variance = model.buffer("norm.running_var").clone();
+  for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL, 1e200}) {  // the square of the last one overflows
+    const Tensor x = Tensor::from({1.0, bad, 3.0, 5.0}, {2, 2});
+    norm(x);
+    CHECK(bit_equal(model.buffer("norm.running_mean"), mean));
+    CHECK(bit_equal(model.buffer("norm.running_var"), variance));
+  }
+  norm(Tensor::from({1.0, 2.0, 3.0, 5.0}, {2, 2}));
+  CHECK_FALSE(bit_equal(model.buffer("norm.running_mean"), mean));
+}
+
 TEST_CASE("dropout acts in training only, with a fresh mask at each call") {
   Model model({.seed = 5});
   Dropout dropout(model / "dropout", 0.25);
