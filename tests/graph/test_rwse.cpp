@@ -92,6 +92,23 @@ TEST_CASE("Walks follow the listed direction and count duplicates once", "[graph
   check_row(Graph::from_edges(3, {{0, 1}, {0, 1}, {1, 0}, {0, 2}, {2, 0}}), 1, {0, .5, 0, .5});
 }
 
+TEST_CASE("Return probabilities of a hub of ten thousand edges", "[graph]") {
+  const auto check = [](const Graph& graph, std::int64_t node, const std::vector<double>& expected, std::int64_t steps) {
+    const Tensor encoding = rwse(graph, steps);
+    for (std::int64_t k = 0; k < steps; ++k) {
+      CHECK(encoding.data<float>()[k] == Approx(k % 2).epsilon(1e-7));
+      CHECK(encoding.data<float>()[node * steps + k] == Approx(expected[k]).epsilon(1e-7));
+    }
+  };
+  check(star(10'000), 10'000, {0, 1e-4, 0, 1e-4}, 4);
+  // One way in from every node, one way out: what enters comes back by node 1 alone.
+  EdgeList edges;
+  for (std::int64_t i = 1; i <= 10'000; ++i) edges.add(i, 0);
+  edges.add(0, 1);
+  check(edges.graph(10'001), 1, {0, 1}, 2);
+  check(edges.graph(10'001), 10'000, {0, 0}, 2);
+}
+
 TEST_CASE("Odd steps are exactly 0 in bipartite graphs", "[graph]") {
   const Tensor encoding = rwse(test::grid(7, 5), 20);
   for (std::int64_t i = 0; i < 35; ++i)
