@@ -124,8 +124,13 @@ std::string read_file(const std::filesystem::path& path) {
   struct stat status {};
   std::string out;
   // The size is a guess only: a pipe or a file in /proc has none, and a file may grow meanwhile.
-  if (::fstat(descriptor, &status) == 0 && status.st_size > 0)
+  if (::fstat(descriptor, &status) == 0 && status.st_size > 0) {
+    // A file with holes may be larger than any memory.
+    const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+    if (static_cast<double>(status.st_size) > memory)
+      throw FileError(path.string(), {}, "cannot read: " + std::to_string(status.st_size) + " bytes, more than the memory of this machine");
     out.reserve(static_cast<std::size_t>(status.st_size) + 1);
+  }
   constexpr std::size_t block = std::size_t{1} << 16;
   for (;;) {
     const std::size_t have = out.size();

@@ -37,7 +37,8 @@ class AtomicFile {
 /// Replaces the file at `path` by `bytes`, as AtomicFile does.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
 
-/// The content of the file at `path`. Throws FileError where it cannot be read (missing, a folder, no permission).
+/// The content of the file at `path`. Throws FileError where it cannot be read (missing, a folder, no permission,
+/// larger than the memory).
 std::string read_file(const std::filesystem::path& path);
 
 }  // namespace atto

@@ -76,6 +76,19 @@ TEST_CASE("a failed write names file and reason, keeps the old file and leaves n
 TEST_CASE("reading what is not a file names the reason") {
   TemporaryFolder folder;
   CHECK_THROWS_WITH(atto::read_file(folder.path()), folder.path().string() + ": cannot read: Is a directory");
+  const fs::path file = folder / "file";
+  atto::write_atomically(file, "x");
+  CHECK_THROWS_WITH(atto::read_file(file / "sub"), (file / "sub").string() + ": cannot read: Not a directory");
   const fs::path missing = folder / "none";
   CHECK_THROWS_WITH(atto::read_file(missing), missing.string() + ": cannot read: No such file or directory");
+}
+
+TEST_CASE("a file with a hole larger than the memory is refused, not allocated") {
+  TemporaryFolder folder;
+  const fs::path path = folder / "data";
+  atto::write_atomically(path, "x");
+  std::error_code error;
+  fs::resize_file(path, std::uintmax_t{8} << 40, error);
+  if (error) return atto::test::skip("no files of 8 TiB here");
+  CHECK_THROWS_WITH(atto::read_file(path), path.string() + ": cannot read: 8796093022208 bytes, more than the memory of this machine");
 }
