@@ -1,6 +1,7 @@
 #pragma once
 // From dot products to logits: the pair terms of attention, row by row, for its `*_simd.cpp` files.
 
+#include "ops/ragged_attention/pairs.hpp"
 #include "ops/ragged_attention/tiles.hpp"
 
 namespace atto::kernels {

@@ -1,0 +1,130 @@
+#pragma once
+// What attention looks up or draws for each pair: values of bucket tables, and the random bits of dropout.
+
+#include "ops/ragged_attention/vectors.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace atto::kernels {
+
+// ---- Bucket tables -------------------------------------------------------------------------------------------------------
+
+/// One head's table times a factor, arranged for look-up. When no bucket but 255 exceeds `slots - 2`, b mod slots finds bucket 255 in the last
+/// slot, and a table of that size fits into registers, where a permutation looks up a whole vector at once.
+template <class T>
+struct Lookup {
+  T* slots;  // [256], aligned
+  int size = 256;
+};
+
+template <class T>
+static Lookup<T> make_lookup(const T* table, std::int64_t table_size, int largest, T factor, T* memory) {
+  Lookup<T> lookup{memory};
+  lookup.size = largest < 15 ? 16 : largest < 31 ? 32 : largest < 63 ? 64 : 256;
+  for (std::int64_t b = 0; b < lookup.size; ++b) memory[b] = b < table_size ? factor * table[b] : T{0};
+  if (table_size == 256) memory[lookup.size - 1] = factor * table[255];
+  return lookup;
+}
+
+/// The values of N buckets.
+template <class Isa, class T>
+[[gnu::always_inline]] static inline Lanes<T, kLanes<Isa, T>> look_up(const Lookup<T>& lookup, const std::uint8_t* buckets) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {  // the masked forms: the others draw false warnings about uninitialised values from g++ 12
+    const T* t = lookup.slots;
+    const __m512i index = _mm512_maskz_cvtepu8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(buckets)));
+    if (lookup.size == 16) return _mm512_maskz_permutexvar_ps(0xFFFF, index, _mm512_load_ps(t));
+    if (lookup.size == 32) return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
+    if (lookup.size == 64)
+      return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, _mm512_set1_epi32(32)),
+                                  _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16)),
+                                  _mm512_permutex2var_ps(_mm512_load_ps(t + 32), index, _mm512_load_ps(t + 48)));
+    return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xFFFF, index, t, 4);
+  }
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) {
+    const T* t = lookup.slots;
+    const __m256i index = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(buckets)));
+    if (lookup.size == 16)
+      return _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_load_ps(t), index),
+                              _mm256_permutevar8x32_ps(_mm256_load_ps(t + 8), index),
+                              _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+    return _mm256_i32gather_ps(t, _mm256_and_si256(index, _mm256_set1_epi32(lookup.size - 1)), 4);
+  }
+#endif
+  constexpr int N = kLanes<Isa, T>;
+  Lanes<T, N> values{};
+  for (int i = 0; i < N; ++i) values[i] = lookup.slots[buckets[i] & (lookup.size - 1)];
+  return values;
+}
+
+// ---- Dropout -------------------------------------------------------------------------------------------------------------
+
+/// 64-bit lanes, of which Philox uses the lower halves.
+template <class Isa>
+struct PhiloxLanes {
+  static constexpr int N = kLanes<Isa, double>;
+  typedef std::uint64_t Words __attribute__((vector_size(N * 8)));
+
+  /// Products of the lower halves with a number below 2^32.
+  [[gnu::always_inline]] static inline Words times(Words a, std::uint32_t b) {
+#if defined(__AVX512F__)
+    return (Words)_mm512_maskz_mul_epu32(0xFF, (__m512i)a, _mm512_set1_epi32(static_cast<int>(b)));
+#elif defined(__AVX2__)
+    return (Words)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi32(static_cast<int>(b)));
+#elif defined(__SSE2__)
+    return (Words)_mm_mul_epu32((__m128i)a, _mm_set1_epi32(static_cast<int>(b)));
+#else
+    return (a & 0xFFFFFFFFu) * b;
+#endif
+  }
+};
+
+/// keep[r, j] = keep_scale or 0 for the kRowGroup rows of a group and the keys from first to first + columns. Key j of the group
+/// has the counter (j, row); its 128 bits are 16 for each row. Ten rounds of Philox, vectorised over keys.
+template <class Isa, class T>
+[[gnu::noinline]] static void draw_keep(const RaggedAttentionCall<T>& call, std::uint32_t row, std::int64_t first,
+                                        std::int64_t columns, T* keep, std::int64_t ldk) {
+  using P = PhiloxLanes<Isa>;
+  using Words = typename P::Words;
+  constexpr int N = P::N;
+  Words lane{};
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) lane[i] = static_cast<std::uint64_t>(i);
+  for (std::int64_t j = 0; j < columns; j += N) {
+    // Upper halves hold rubbish from the products; nothing looks at them.
+    Words c0 = lane + static_cast<std::uint64_t>(first + j), c1 = Words{} + row, c2 = Words{} + (call.stream & 0xFFFFFFFFu),
+          c3 = Words{} + (call.stream >> 32);
+    auto key0 = static_cast<std::uint32_t>(call.seed);
+    auto key1 = static_cast<std::uint32_t>(call.seed >> 32);
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; ++round) {
+      const Words product0 = P::times(c0, 0xD2511F53u), product1 = P::times(c2, 0xCD9E8D57u);
+      c0 = (product1 >> 32) ^ c1 ^ key0;
+      c2 = (product0 >> 32) ^ c3 ^ key1;
+      c1 = product1;
+      c3 = product0;
+      key0 += 0x9E3779B9u;
+      key1 += 0xBB67AE85u;
+    }
+    const Words words[4] = {c0, c1, c2, c3};
+#pragma GCC unroll 4
+    for (int w = 0; w < 4; ++w) {
+#pragma GCC unroll 2
+      for (int half = 0; half < 2; ++half) {
+        const Words bits = (words[w] >> (16 * half)) & 0xFFFFu;
+        if constexpr (sizeof(T) == 8) {
+          store(keep + (2 * w + half) * ldk + j, bits >= call.threshold ? splat<N>(call.keep_scale) : Lanes<T, N>{});
+        } else {
+          const IntLanes<T, N> narrow = __builtin_convertvector(bits, IntLanes<T, N>);
+          store(keep + (2 * w + half) * ldk + j,
+                narrow >= static_cast<std::int32_t>(call.threshold) ? splat<N>(call.keep_scale) : Lanes<T, N>{});
+        }
+      }
+    }
+  }
+}
+
+}  // namespace atto::kernels
