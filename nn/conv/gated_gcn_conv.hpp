@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "graph/graph.hpp"
+#include "nn/conv/edge_rows.hpp"
 #include "nn/layers/linear.hpp"
 #include "nn/layers/norm.hpp"
 #include "nn/module.hpp"
@@ -14,22 +15,16 @@ struct GatedGcnOptions {
   double dropout = 0;      ///< after the ReLU, in training
 };
 
-/// Nodes and edges after the layer; `edge` is undefined when the layer keeps no edge state.
-struct NodesAndEdges {
-  Var node;
-  Var edge;
-};
-
 /// Residual gated graph convolution (Bresson and Laurent 2017, eq. 11; as in Dwivedi et al. 2020, eq. 17):
 ///
 ///     ê_ij = D x_i + E x_j + C e_ij,   s_ij = sigmoid(ê_ij)
 ///     x_i' = x_i + ReLU(BN(A x_i + sum_j s_ij B x_j / (sum_j s_ij + 1e-6))),   e_ij' = e_ij + ReLU(BN(ê_ij))
 ///
-/// x [N,d], e [E,d] -> the same shapes. Parameters a.* to e.*, node_norm.*, edge_norm.*.
+/// x [N,d], e [E,d] -> the same shapes. Without an edge state nothing of size E d is made beyond C e. Parameters a.* to e.*, node_norm.*, edge_norm.*.
 class GatedGcnConv : public Module {
  public:
   GatedGcnConv(const Scope& scope, std::int64_t channels, GatedGcnOptions options = {});
-  NodesAndEdges operator()(const Var& x, const Graph& graph, const Var& e) const;
+  NodesAndEdges operator()(const Var& x, const Graph& graph, const EdgeRows& e) const;
 
  private:
   GatedGcnOptions options_;

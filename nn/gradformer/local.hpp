@@ -15,6 +15,8 @@ std::string_view name_of(Local local);
 Local local(std::string_view name);
 /// Whether the convolution reads edge features.
 bool reads_edges(Local local);
+/// Whether it can take a row for each kind of edge in place of one for each edge.
+bool takes_kinds(Local local);
 
 struct LocalOptions {
   std::int64_t channels = 64;
@@ -27,7 +29,7 @@ struct LocalOptions {
 class LocalConv {
  public:
   virtual ~LocalConv() = default;
-  virtual NodesAndEdges operator()(const Var& x, const Batch& batch, const Var& e) const = 0;
+  virtual NodesAndEdges operator()(const Var& x, const Batch& batch, const EdgeRows& e) const = 0;
 };
 
 /// Null for Local::none.

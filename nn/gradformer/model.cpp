@@ -52,8 +52,8 @@ Tensor or_no_rows(const Tensor& x, const Features& features, std::int64_t rows, 
 std::string_view name_of(Architecture architecture) { return kArchitectures.name(architecture); }
 Architecture architecture(std::string_view name) { return kArchitectures.parse(name); }
 
-InputEncoder::InputEncoder(const Scope& scope, const GraphModelOptions& o, bool with_edges)
-    : Module(scope), node_features_(o.node_features), edge_features_(o.edge_features), encoding_width_(o.encoding_width) {
+InputEncoder::InputEncoder(const Scope& scope, const GraphModelOptions& o, Local local)
+    : Module(scope), node_features_(o.node_features), edge_features_(o.edge_features), encoding_width_(o.encoding_width), lay_out_edges_(!takes_kinds(local)) {
   const std::int64_t beside = o.encoding_width > 0 ? o.encoding_channels : 0;
   if (beside < 0 || beside >= o.channels)
     throw ValueError({.op = "GraphModel", .argument = "encoding_channels", .got = std::to_string(beside),
@@ -67,7 +67,7 @@ InputEncoder::InputEncoder(const Scope& scope, const GraphModelOptions& o, bool 
     if (beside > 0) encoding_norm_.emplace(scope / "encoding_norm", o.encoding_width);
     encoding_linear_.emplace(scope / "encoding", o.encoding_width, beside > 0 ? beside : o.channels);
   }
-  if (!with_edges) return;
+  if (!reads_edges(local)) return;
   if (o.edge_features.kind == Features::Kind::real) edge_linear_.emplace(scope / "edge", o.edge_features.width, o.channels);
   else edge_embedding_.emplace(scope / "edge", o.edge_features.kind == Features::Kind::category ? o.edge_features.width : 1, o.channels);
 }
@@ -87,13 +87,15 @@ NodesAndEdges InputEncoder::operator()(const Batch& batch) const {
   if (!edge_linear_ && !edge_embedding_) return out;
   const Tensor e = edge_features_.kind == Features::Kind::none ? Tensor::zeros(Shape{edges}, DType::int64)
                                                                : or_no_rows(batch.edge_attr, edge_features_, edges, scope().dtype());
-  out.edge = edge_linear_ ? (*edge_linear_)(e) : (*edge_embedding_)(e);
+  if (edge_linear_) out.edge = (*edge_linear_)(e);
+  else out.edge = EdgeRows(edge_embedding_->weight().var(), e);
+  if (lay_out_edges_) out.edge = out.edge.laid_out();
   return out;
 }
 
 GraphModel::GraphModel(const Scope& scope, const GraphModelOptions& o)
     : Module(scope), options_(o), masks_(masks_of(scope, o)),
-      encoder_(scope / "encoder", o, reads_edges(local_of(o))) {
+      encoder_(scope / "encoder", o, local_of(o)) {
   if (o.layers < 1 || o.outputs < 1)
     throw ValueError({.op = "GraphModel", .argument = "layers, outputs", .got = std::to_string(o.layers) + ", " + std::to_string(o.outputs),
                       .expected = "at least 1", .hint = {}});

@@ -57,7 +57,7 @@ struct GraphModelOptions {
 /// Node features and encoding to d channels; edge features to d channels, or one learned vector for every edge.
 class InputEncoder : public Module {
  public:
-  InputEncoder(const Scope& scope, const GraphModelOptions& options, bool with_edges);
+  InputEncoder(const Scope& scope, const GraphModelOptions& options, Local local);
   NodesAndEdges operator()(const Batch& batch) const;
 
  private:
@@ -66,6 +66,7 @@ class InputEncoder : public Module {
   std::optional<BatchNorm> encoding_norm_;
   Features node_features_, edge_features_;
   std::int64_t encoding_width_ = 0;
+  bool lay_out_edges_ = false;  // the convolution wants a row for each edge
 };
 
 /// The whole network: encoder, layers, pooling, head. Output [B, outputs], or [N, outputs] without pooling.

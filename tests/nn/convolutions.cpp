@@ -177,6 +177,12 @@ TEST_CASE("GATv2 attends to what a node is, GAT ranks its neighbours alike for a
         CHECK((a.data<double>()[j] < a.data<double>()[k]) == (a.data<double>()[5 * i + j] < a.data<double>()[5 * i + k]));
 }
 
+namespace {
+
+Numbers numbers(const Var& x) { return {x.value().values<double>().begin(), x.value().values<double>().end()}; }
+
+}  // namespace
+
 TEST_CASE("GatedGCN: the printed numbers, the edge state, loops and duplicates as ordinary edges") {
   const Model model = float64_model();
   const GatedGcnConv conv(model / "whole", 1), stateless(model / "stateless", 1, {.edge_state = false});
@@ -192,17 +198,19 @@ TEST_CASE("GatedGCN: the printed numbers, the edge state, loops and duplicates a
   const NodesAndEdges out = conv(column(x), path(), column({0.5, 0.5, 0.5, 0.5}));
   const Numbers printed{2.9999979396, 4.0128342591, 4.9999979918};
   check_values(before_norm(x, out.node), printed);
-  check_values(out.edge, {0.5 + 3.5 / norm, 0.5 + 3.5 / norm, 0.5 + 5.5 / norm, 0.5 + 5.5 / norm}, 1e-12);
+  check_values(out.edge.rows, {0.5 + 3.5 / norm, 0.5 + 3.5 / norm, 0.5 + 5.5 / norm, 0.5 + 5.5 / norm}, 1e-12);
   const NodesAndEdges without = stateless(column(x), path(), column({0.5, 0.5, 0.5, 0.5}));
   check_values(before_norm(x, without.node), printed);
   CHECK_FALSE(without.edge.defined());
   for (const NamedParameter& parameter : model.parameters()) CHECK(parameter.name.find("stateless.edge_norm") == std::string::npos);
 
-  set(model, "whole.a.weight", {1.1});
-  set(model, "whole.b.weight", {0.9});
-  set(model, "whole.c.weight", {0.8});
-  set(model, "whole.d.weight", {0.7});
-  set(model, "whole.e.weight", {1.2});
+  for (const std::string place : {"whole", "stateless"}) {
+    set(model, place + ".a.weight", {1.1});
+    set(model, place + ".b.weight", {0.9});
+    set(model, place + ".c.weight", {0.8});
+    set(model, place + ".d.weight", {0.7});
+    set(model, place + ".e.weight", {1.2});
+  }
   const Graph graph = untidy();
   const Numbers more{1, 2, 3, 0.25}, e{0.1, -0.2, 0.3, -0.4, 0.5, -0.6, 0.7, -0.8, 0.9};
   Numbers nodes, edges;
@@ -218,5 +226,12 @@ TEST_CASE("GatedGCN: the printed numbers, the edge state, loops and duplicates a
   }
   const NodesAndEdges result = conv(column(more), graph, column(e));
   check_values(before_norm(more, result.node), nodes, 1e-12);
-  check_values(result.edge, edges, 1e-12);
+  check_values(result.edge.rows, edges, 1e-12);
+  check_values(before_norm(more, stateless(column(more), graph, column(e)).node), nodes, 1e-12);
+
+  // Edges that come in kinds are what they are when laid out.
+  const Tensor kind = Tensor::from(std::vector<std::int64_t>{0, 1, 1, 2, 0, 2, 1, 0, 1});
+  const EdgeRows kinds(column({0.3, -0.5, 0.8}), kind);
+  for (const GatedGcnConv* layer : {&conv, &stateless})
+    check_values((*layer)(column(more), graph, kinds).node, numbers((*layer)(column(more), graph, kinds.laid_out()).node), 1e-12);
 }

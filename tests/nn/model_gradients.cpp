@@ -150,7 +150,7 @@ TEST_CASE("gradients of a layer to the nodes and edges it is given") {
         const auto result = gradcheck(
             [&](std::span<const Var> in) {
               const NodesAndEdges out = layer({.node = in[0], .edge = in[1]}, batch);
-              return local == Local::gatedgcn ? concat({out.node, out.edge}, 0) : out.node;
+              return local == Local::gatedgcn ? concat({out.node, out.edge.rows}, 0) : out.node;
             },
             {uniform(Shape{nodes, 8}, -1, 1, 21), uniform(Shape{edges, 8}, -1, 1, 22)}, {.directions = 1, .step = kStep});
         CHECK(result.report == "");
