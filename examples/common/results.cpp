@@ -77,7 +77,7 @@ Results collect(const std::vector<MetricsRow>& rows, const Objective& objective,
   return r;
 }
 
-void write_summary(const RunFolder& folder, const Results& r, const Objective& objective, const std::vector<double>& hops) {
+void write_summary(const RunFolder& folder, const Results& r, const Objective& objective, const GraphModel& model) {
   nlohmann::ordered_json json;
   json["metric"] = objective.metric_name;
   json["folds"] = nlohmann::ordered_json::array();
@@ -89,7 +89,7 @@ void write_summary(const RunFolder& folder, const Results& r, const Objective& o
   json["peak_memory_bytes"] = peak_memory();
   json["parameters"] = r.parameters;
   json["threads"] = threads();
-  if (!hops.empty()) json["hops"] = hops;
+  if (model.needs_hops()) json["hops"] = model.hops(), json["gammas"] = model.gammas();
   write_atomically(folder.summary(), json.dump(2) + "\n");
 }
 
@@ -133,12 +133,13 @@ void write_report(const RunFolder& folder, const std::string& title, const Setti
 
 report::RunPlots plots_of(const std::string& title, const Settings& settings, const Objective& objective, const GraphModel& model, int diameter) {
   report::RunPlots plots{.title = title, .metric = std::string(objective.metric_name)};
-  const std::vector<double> hops = model.hops();
+  const std::vector<double> hops = model.hops(), gammas = model.gammas();
+  const auto heads = static_cast<std::size_t>(model.options().heads);
   const int reach = std::max(8, std::min(diameter, 40));
   for (std::size_t head = 0; head < hops.size(); ++head)
-    plots.decay.push_back({.title = fmt::format("head {}", head + 1),
+    plots.decay.push_back({.title = hops.size() == heads ? fmt::format("head {}", head + 1) : fmt::format("layer {} · head {}", head / heads + 1, head % heads + 1),
                            .initial = report::decay_curve(*settings.gamma, *settings.hop, *settings.slope, reach),
-                           .learned = report::decay_curve(*settings.gamma, hops[head], *settings.slope, reach)});
+                           .learned = report::decay_curve(gammas[head], hops[head], *settings.slope, reach)});
   return plots;
 }
 
@@ -148,7 +149,7 @@ std::string write_results(const RunFolder& folder, const std::string& title, con
                           const std::vector<MetricsRow>& rows, const GraphModel& model, std::int64_t parameters, int diameter) {
   const Results results = collect(rows, objective, parameters);
   const report::Table table = result_table(results, objective);
-  write_summary(folder, results, objective, model.hops());
+  write_summary(folder, results, objective, model);
   write_report(folder, title, settings, table, rows, plots_of(title, settings, objective, model, diameter));
   return table.text();
 }

@@ -35,6 +35,9 @@ struct Settings {
   std::optional<double> gamma;
   std::optional<double> hop;
   std::optional<double> slope;
+  bool learn_gamma = false;
+  bool mask_per_layer = false;
+  std::string disconnected = "mask_zero";
   double dropout = 0;
   double attention_dropout = 0.5;
   bool independent_start = false;
@@ -74,6 +77,9 @@ void visit_fields(SettingsType& s, Visitor&& visit) {
   visit("gamma", s.gamma, "Base of the decay, between 0 and 1: smaller decays faster");
   visit("hop", s.hop, "Hop distance at which the decay begins, before training");
   visit("slope", s.slope, "Slope of the decay inside that distance; 0 means none");
+  visit("learn_gamma", s.learn_gamma, "Learn the base of the decay, too, one for each head");
+  visit("mask_per_layer", s.mask_per_layer, "A mask of its own for every layer instead of one for all");
+  visit("disconnected", s.disconnected, "Pairs that no path joins: mask_zero (logit 0, the published code) or left_out");
   visit("dropout", s.dropout, "Dropout of node states");
   visit("attention_dropout", s.attention_dropout, "Dropout of attention weights");
   visit("independent_start", s.independent_start, "Draw the four attention projections of a layer independently");

@@ -102,6 +102,10 @@ GraphModelOptions model_options(const Settings& s, const Dataset& dataset) {
   o.gamma = *s.gamma;
   o.hop = *s.hop;
   o.slope = *s.slope;
+  o.learn_gamma = s.learn_gamma;
+  o.share_mask = !s.mask_per_layer;
+  static constexpr Names<Disconnected, 2> kDisconnected{"disconnected", {{{Disconnected::mask_zero, "mask_zero"}, {Disconnected::left_out, "left_out"}}}};
+  o.disconnected = kDisconnected.parse(s.disconnected);
   o.layers = s.layers;
   o.channels = *s.channels;
   o.heads = *s.heads;
@@ -129,7 +133,7 @@ TrainerOptions trainer_options(const Settings& s, int fold) {
           .decoupled = kOptimisers.parse(*s.optimiser),
           .warmup = *s.warmup,
           .cosine = kSchedules.parse(*s.schedule),
-          .groups = architecture(s.model) == Architecture::gradformer ? std::vector<ParameterGroup>{{.pattern = "hop", .weight_decay = *s.hop_weight_decay}}
+          .groups = architecture(s.model) == Architecture::gradformer ? std::vector<ParameterGroup>{{.pattern = "*hop", .weight_decay = *s.hop_weight_decay}}
                                                                       : std::vector<ParameterGroup>{},
           .clip = s.clip,
           .seed = s.seed,

@@ -147,6 +147,16 @@ std::vector<double> GraphModel::hops() const {
   return hops;
 }
 
+std::vector<double> GraphModel::gammas() const {
+  const NoGrad no_grad;
+  std::vector<double> gammas;
+  for (const DecayMask& mask : masks_) {
+    const Tensor values = mask.slot().gamma().value().to(DType::float64);  // [H], or [1] for all heads
+    for (std::int64_t head = 0; head < options_.heads; ++head) gammas.push_back(values.data<double>()[values.numel() == 1 ? 0 : head]);
+  }
+  return gammas;
+}
+
 const GraphAttention& GraphModel::attention(std::int64_t layer) const {
   if (layer < 0 || layer >= static_cast<std::int64_t>(layers_.size()))
     throw ValueError({.op = "GraphModel::attention", .argument = "layer", .got = std::to_string(layer),

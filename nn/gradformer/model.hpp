@@ -82,6 +82,8 @@ class GraphModel : public Module {
   bool needs_hops() const { return !masks_.empty(); }
   /// The learned start of the decay for each head, layer after layer where they do not share it; empty without a mask.
   std::vector<double> hops() const;
+  /// The base of the decay likewise.
+  std::vector<double> gammas() const;
   /// The attention of a layer, for inspection; ValueError for an architecture without.
   const GraphAttention& attention(std::int64_t layer) const;
 

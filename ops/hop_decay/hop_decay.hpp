@@ -18,9 +18,10 @@ struct HopDecayOptions {
 
 /// M_kt = gamma^phi(t - h_k), phi(x) = x for x > 0 and a x otherwise (Gradformer, arXiv 2404.15729): 1 up to the radius h_k of a
 /// head, then falling; with a > 0 above 1 inside. The last bucket, pairs without a path, is exactly `unreachable` (logarithm: its
-/// logarithm, -infinity for 0), whatever gamma is: gamma = 1 decays nothing, but still parts what no path joins. hop[H] -> table[H,buckets]; gradient to hop, with the derivative of the inner branch at t = h, and
-/// none from the last bucket. With `gamma` given, [1] or [H], it replaces the option and gets a gradient too. ValueError for
-/// options out of range. Cost: about 20 H buckets FLOP.
+/// logarithm, -infinity for 0), whatever gamma is: gamma = 1 decays nothing, but still parts what no path joins.
+/// hop[H] -> table[H,buckets]; gradient to hop, with the derivative of the inner branch at t = h, and none from the last bucket.
+/// With `gamma` given, [1] or [H], it replaces the option and gets a gradient too. ValueError for options out of range.
+/// Cost: about 20 H buckets FLOP.
 Var hop_decay(const Var& hop, const HopDecayOptions& options = {}, const Var& gamma = {});
 /// The same from leaky_relu, exp and log.
 Var hop_decay_reference(const Var& hop, const HopDecayOptions& options = {}, const Var& gamma = {});

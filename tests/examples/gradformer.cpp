@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "core/file.hpp"
 #include "nn/train/metrics_log.hpp"
 #include "tests/support/catch.hpp"
@@ -100,6 +102,7 @@ TEST_CASE("gradformer ends with a message and exit code 2 whatever it is given")
   refused("--dataset nothing", "cluster or pattern");
   refused(good + " --model nothing", "gradformer, gps");
   refused(good + " --mask nothing", "logit_mul");
+  refused(good + " --disconnected nothing", "left_out");
   refused(good + " --local nothing", "gatedgcn");
   refused(good + " --encoding nothing", "rwse");
   refused(good + " --schedule nothing", "cosine");
@@ -212,6 +215,21 @@ TEST_CASE("what lies in a run folder is checked before the run goes on") {
   damaged("config.json", with("\"layers\"", "\"lairs\""), "layers");
   damaged("checkpoint.safetensors", half, "checkpoint.safetensors");
   damaged("metrics.csv", half, "metrics.csv");
+}
+
+TEST_CASE("a mask for every layer, with a learned base, is reported layer by layer") {
+  const test::TemporaryFolder folder;
+  const fs::path data = folder.path() / "TOY", out = folder.path() / "run";
+  write_tu(data);
+  const Result result = run("--data '" + data.string() + "'" + kSmall + " --hop 1 --learn-gamma --mask-per-layer --disconnected left_out --out '" + out.string() + "'",
+                            folder.path() / "log");
+  INFO(result.output);
+  REQUIRE(result.code == 0);
+  CHECK(read_file(out / "plots" / "decay.svg").find("layer 2 · head 2") != std::string::npos);
+  const auto summary = nlohmann::json::parse(read_file(out / "summary.json"));
+  CHECK(summary.at("hops").size() == 4);
+  REQUIRE(summary.at("gammas").size() == 4);
+  for (const double gamma : summary.at("gammas")) CHECK(gamma != 0.6);
 }
 
 TEST_CASE("AqSol files without a training part are split anew") {
