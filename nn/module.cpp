@@ -17,6 +17,7 @@ struct ModelState {
   ModelOptions options;
   Generator random;
   bool training = true;
+  bool replaying = false;
   std::vector<NamedParameter> parameters;
   std::vector<NamedTensor> buffers;
   std::unordered_set<std::string> names;
@@ -146,11 +147,26 @@ Generator Scope::random(std::string_view purpose) const {
 RandomStream Scope::dropout_stream() const {
   return state_->random.stream();
 }
+Generator::State Scope::random_state() const {
+  return state_->random.state();
+}
+bool Scope::replaying() const noexcept {
+  return state_->replaying;
+}
 bool Scope::training() const noexcept {
   return state_->training;
 }
 DType Scope::dtype() const noexcept {
   return state_->options.dtype;
+}
+
+Replay::Replay(const Scope& scope, const Generator::State& random)
+    : state_(scope.state_), random_(state_->random.state()), replaying_(std::exchange(state_->replaying, true)) {
+  state_->random = Generator(random);
+}
+Replay::~Replay() {
+  state_->random = Generator(random_);
+  state_->replaying = replaying_;
 }
 
 PathScope Module::enter() const {

@@ -74,6 +74,10 @@ class Scope {
   Generator random(std::string_view purpose) const;
   /// A fresh stream for one use of dropout, from the random state of the model, which checkpoints keep.
   RandomStream dropout_stream() const;
+  /// Where dropout_stream() stands.
+  Generator::State random_state() const;
+  /// Whether a Replay is under way: what has been done once, such as moving running statistics, is not done again.
+  bool replaying() const noexcept;
   /// Whether the model is in training mode.
   bool training() const noexcept;
   /// Element type of the model's parameters.
@@ -85,12 +89,27 @@ class Scope {
   friend class Model;
   friend class Parameter;
   friend class Buffer;
+  friend class Replay;
   Scope(std::shared_ptr<detail::ModelState> state, std::string path)
       : state_(std::move(state)), path_(std::move(path)) {}
   std::string full_name(std::string_view name) const;
 
   std::shared_ptr<detail::ModelState> state_;
   std::string path_;
+};
+
+/// While it lives, a model repeats what it did from `random` on: dropout draws the same numbers, running statistics stay.
+class Replay {
+ public:
+  Replay(const Scope& scope, const Generator::State& random);
+  ~Replay();
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+
+ private:
+  std::shared_ptr<detail::ModelState> state_;
+  Generator::State random_;
+  bool replaying_;
 };
 
 }  // namespace atto

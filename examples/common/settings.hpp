@@ -42,6 +42,7 @@ struct Settings {
   double attention_dropout = 0.5;
   bool independent_start = false;
   bool edge_state = false;
+  bool recompute = false;
   // training
   int epochs = 100;
   std::optional<std::int64_t> batch;
@@ -84,6 +85,7 @@ void visit_fields(SettingsType& s, Visitor&& visit) {
   visit("attention_dropout", s.attention_dropout, "Dropout of attention weights");
   visit("independent_start", s.independent_start, "Draw the four attention projections of a layer independently");
   visit("edge_state", s.edge_state, "Pass the edge states of gatedgcn from layer to layer");
+  visit("recompute", s.recompute, "Run each layer again in backward instead of keeping what it saved: less memory, more time");
   visit("epochs", s.epochs, "Training epochs, per fold");
   visit("batch", s.batch, "Graphs per step");
   visit("lr", s.lr, "Learning rate");

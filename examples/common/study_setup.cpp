@@ -113,6 +113,7 @@ GraphModelOptions model_options(const Settings& s, const Dataset& dataset) {
   o.attention_dropout = s.attention_dropout;
   o.same_start = !s.independent_start;
   o.edge_state = s.edge_state;
+  o.recompute = s.recompute;
   o.node_features = dataset.node_features;
   o.edge_features = dataset.edge_features;
   o.encoding_width = encoding(*s.encoding) == Encoding::none ? 0 : *s.encoding_width;

@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "nn/names.hpp"
+#include "nn/recompute.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
 #include "ops/index/index.hpp"
 #include "ops/pointwise/pointwise.hpp"
@@ -99,6 +100,8 @@ GraphModel::GraphModel(const Scope& scope, const GraphModelOptions& o)
   if (o.layers < 1 || o.outputs < 1)
     throw ValueError({.op = "GraphModel", .argument = "layers, outputs", .got = std::to_string(o.layers) + ", " + std::to_string(o.outputs),
                       .expected = "at least 1", .hint = {}});
+  if (o.recompute && (o.edge_state || o.architecture == Architecture::gatedgcn))
+    throw ValueError({.op = "GraphModel", .argument = "recompute", .got = "layers that hand on edge states", .expected = "layers of nodes alone", .hint = {}});
   for (std::int64_t i = 0; i < o.layers; ++i) {
     const Scope place = scope / "layers" / i;
     const DecayMask* mask = masks_.empty() ? nullptr : &masks_[o.share_mask ? 0 : static_cast<std::size_t>(i)];
@@ -127,8 +130,17 @@ GraphModel::GraphModel(const Scope& scope, const GraphModelOptions& o)
 Var GraphModel::operator()(const Batch& batch) const {
   const auto here = enter();
   NodesAndEdges state = encoder_(batch);
-  for (const auto& layer : layers_) state = layer(state, batch);
-  for (const auto& layer : conv_layers_) state = layer(state, batch);
+  const auto run = [&](const auto& layer) {
+    if (!options_.recompute) return layer(state, batch);
+    std::vector<Var> inputs{state.node};
+    if (state.edge.defined()) inputs.push_back(state.edge.rows);
+    const auto again = [&layer, batch, kind = state.edge.kind](std::span<const Var> in) {
+      return layer(NodesAndEdges{.node = in[0], .edge = {in.size() > 1 ? in[1] : Var(), kind}}, batch).node;
+    };
+    return NodesAndEdges{.node = recompute(layer.scope(), again, inputs), .edge = state.edge};
+  };
+  for (const auto& layer : layers_) state = run(layer);
+  for (const auto& layer : conv_layers_) state = run(layer);
   Var out = state.node;
   if (options_.pooling == Pooling::sum) out = segment_sum(out, batch.graphs.nodes());
   if (options_.pooling == Pooling::mean) out = segment_mean(out, batch.graphs.nodes());

@@ -44,6 +44,7 @@ struct GraphModelOptions {
   double attention_dropout = 0.5;
   bool same_start = true;
   bool edge_state = false;
+  bool recompute = false;              ///< keep only the states between layers for backward and run each layer again: less memory, more time
 
   Features node_features;            ///< of the data set
   Features edge_features;

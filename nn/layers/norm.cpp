@@ -33,6 +33,7 @@ Var BatchNorm::operator()(const Var& x) const {
   if (!training()) return batch_norm_inference(x, weight_, bias_, running_mean_.tensor().clone(), running_var_, options_.epsilon);
   BatchStatistics batch;
   const Var y = batch_norm(x, weight_, bias_, options_.epsilon, &batch);
+  if (scope().replaying()) return y;
   // What is not finite would stay in the running statistics for good, though the step itself ends in an error.
   if (batch.rows < 2 || first_non_finite(batch.mean) >= 0 || first_non_finite(batch.variance) >= 0) return y;
   visit_float(batch.mean.dtype(), "BatchNorm", [&]<class T>() {
