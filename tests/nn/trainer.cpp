@@ -3,6 +3,7 @@
 #include <numeric>
 #include <optional>
 
+#include "core/allocator.hpp"
 #include "core/parallel.hpp"
 #include "graph/readers.hpp"
 #include "graph/synthetic.hpp"
@@ -172,6 +173,25 @@ TEST_CASE("the best epoch is the first with the best validation metric", "[slow]
   }
   run.trainer.restore_best();
   CHECK(run.trainer.evaluate(setup.split.test).loss == expected->loss);
+}
+
+TEST_CASE("training in steady state takes no memory from the system") {
+  Setup setup = small_setup(40);
+  setup.training.epochs = 6;
+  setup.training.batch = 100;  // one batch of everything: every step has the same sizes
+  Run run(setup);
+  const auto epoch = [&] {
+    run.trainer.step();
+    run.trainer.finish_epoch();
+  };
+  const int threads_before = threads();
+  set_threads(1);  // how much scratch is in use at once would depend on when a second one comes
+  epoch();
+  epoch();
+  const std::int64_t before = allocator::statistics().system_calls;
+  for (int i = 0; i < 4; ++i) epoch();
+  CHECK(allocator::statistics().system_calls == before);
+  set_threads(threads_before);
 }
 
 TEST_CASE("a loss that is not finite stops the run and leaves the parameters alone") {
