@@ -3,6 +3,17 @@
 
 cmake_minimum_required(VERSION 3.22)
 
+# What the README shows is what is built here: everything after the comment of its first line.
+file(READ ${SOURCE}/main.cpp program)
+string(FIND "${program}" "\n" end)
+math(EXPR end "${end} + 1")
+string(SUBSTRING "${program}" ${end} -1 program)
+file(READ ${SOURCE}/../../README.md readme)
+string(FIND "${readme}" "```cpp\n${program}```" place)
+if(place EQUAL -1)
+  message(FATAL_ERROR "the program in README.md is not tests/install/main.cpp")
+endif()
+
 file(REMOVE_RECURSE ${WORK})
 foreach(step
     "--install;${BUILD};--prefix;${WORK}/prefix"
