@@ -46,7 +46,7 @@ void* Pooled::operator new(std::size_t bytes) {
 
 void Pooled::operator delete(void* object, std::size_t bytes) noexcept {
   const std::size_t index = (bytes - 1) / kStep;
-  if (!kPools || index >= kClasses) return ::operator delete(object, bytes);
+  if (!kPools || index >= kClasses) return ::operator delete(object);
   lists[index] = new (object) Free{lists[index]};
 }
 
