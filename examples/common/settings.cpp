@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <set>
+#include <type_traits>
+#include <utility>
 
 #include "core/error.hpp"
 
@@ -18,6 +20,25 @@ template <class T>
 struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
+
+// Whether `json` holds a value that `field` can hold as it is. The conversions of the library cut 1.5 to 1 and 2^32 to 0, and
+// the one of 1e30 to an integer is undefined.
+template <class Field>
+bool read_field(const nlohmann::json& json, Field& field) {
+  if constexpr (std::is_same_v<Field, bool>) {
+    if (!json.is_boolean()) return false;
+  } else if constexpr (std::is_integral_v<Field>) {
+    if (!json.is_number_integer()) return false;
+    if (json.is_number_unsigned() ? !std::in_range<Field>(json.get<std::uint64_t>()) : !std::in_range<Field>(json.get<std::int64_t>()))
+      return false;
+  } else if constexpr (std::is_floating_point_v<Field>) {
+    if (!json.is_number()) return false;
+  } else if (!json.is_string()) {
+    return false;
+  }
+  field = json.get<Field>();
+  return true;
+}
 
 const char* group_of(const std::string& name) {
   static const std::set<std::string> data{"data", "dataset", "graphs", "attributes", "folds", "train_fraction", "encoding", "encoding_width", "encoding_channels"};
@@ -61,15 +82,13 @@ Settings from_json(const nlohmann::json& json, const std::string& path) {
     known.insert(name);
     const auto found = json.find(name);
     if (found == json.end()) throw FileError(path, "", "the setting '" + std::string(name) + "' is missing");
-    try {
-      if constexpr (IsOptional<Field>::value) {
-        if (!found->is_null()) field = found->template get<typename Field::value_type>();
-      } else {
-        field = found->template get<Field>();
-      }
-    } catch (const nlohmann::json::exception&) {
-      throw FileError(path, "", "the setting '" + std::string(name) + "' has the wrong type: " + found->dump());
+    bool fits = true;
+    if constexpr (IsOptional<Field>::value) {
+      if (!found->is_null()) fits = read_field(*found, field.emplace());
+    } else {
+      fits = read_field(*found, field);
     }
+    if (!fits) throw FileError(path, "", "the setting '" + std::string(name) + "' has the wrong type or size: " + found->dump());
   });
   for (const auto& [key, value] : json.items())
     if (!known.count(key)) throw FileError(path, "", "unknown setting '" + key + "'");
