@@ -2,22 +2,15 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
-#include <map>
 #include <string>
 
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/file_set.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace atto::test {
-
-using FileSet = std::map<std::string, std::string>;  // name, content
-
-inline void write_files(const std::filesystem::path& folder, const FileSet& files) {
-  for (const auto& [name, content] : files) std::ofstream(folder / name, std::ios::binary) << content;
-}
 
 /// Calls read(folder), which may succeed or throw FileError and nothing else. `accepted` counts successes.
 template <class Read>
