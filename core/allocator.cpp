@@ -71,6 +71,7 @@ struct Arena {
   std::mutex mutex;
   std::array<List, 256> free;
   Statistics statistics;
+  std::int64_t limit = 0;  // of statistics.reserved; 0: none
 };
 
 // Never destroyed: tensors with static lifetime may be released after main.
@@ -107,6 +108,43 @@ void hand_back(Arena& a) {
     while (Header* header = cache.free[bin].pop()) a.free[bin].push(header);
     cache.count[bin] = 0;
   }
+}
+
+// With the arena locked: gives the system all that is cached, but for what other threads keep.
+void give_back(Arena& a) {
+  hand_back(a);
+  for (std::uint32_t bin = 0; bin < a.free.size(); ++bin)
+    while (Header* header = a.free[bin].pop()) {
+      a.statistics.reserved -= static_cast<std::int64_t>(size_of_bin(bin));
+      std::free(header);
+    }
+}
+
+// Counts a block that will be taken from the system; MemoryError where the limit leaves no room for it.
+void reserve(Arena& a, std::size_t size, std::size_t bytes) {
+  std::lock_guard lock(a.mutex);
+  const auto over = [&] { return a.limit > 0 && static_cast<std::int64_t>(size) > a.limit - a.statistics.reserved; };
+  if (over()) give_back(a);
+  if (over())
+    throw MemoryError({.op = "allocate", .argument = "memory",
+                       .got = "a request for " + std::to_string(bytes) + " bytes while " + std::to_string(a.statistics.in_use) + " are in use",
+                       .expected = "at most " + std::to_string(a.limit) + " bytes together",
+                       .hint = "raise the memory limit, or use smaller batches or a smaller model"});
+  a.statistics.reserved += static_cast<std::int64_t>(size);
+}
+
+// From the system; once more after the cached blocks were given back.
+Header* ask_system(Arena& a, std::size_t size, std::size_t bytes) {
+  void* block = std::aligned_alloc(kAlignment, size);
+  if (block != nullptr) return static_cast<Header*>(block);
+  std::lock_guard lock(a.mutex);
+  give_back(a);
+  block = std::aligned_alloc(kAlignment, size);
+  if (block != nullptr) return static_cast<Header*>(block);
+  a.statistics.reserved -= static_cast<std::int64_t>(size);
+  throw MemoryError({.op = "allocate", .argument = "memory",
+                     .got = "a request for " + std::to_string(bytes) + " bytes while " + std::to_string(a.statistics.in_use) + " are in use",
+                     .expected = "memory that the system still has", .hint = "use smaller batches or a smaller model"});
 }
 
 // The cache itself is trivial and outlives this object: blocks may still come back while a thread ends.
@@ -159,13 +197,10 @@ Header* take(std::uint32_t bin, std::size_t bytes) {
       }
   }
   const std::size_t size = size_of_bin(bin);
-  auto* header = static_cast<Header*>(std::aligned_alloc(kAlignment, size));
-  if (header == nullptr)
-    throw ValueError({.op = "allocate", .argument = "memory", .got = "a request for " + std::to_string(bytes) + " bytes",
-                      .expected = "memory that the system still has", .hint = "use smaller batches or a smaller model"});
+  reserve(a, size, bytes);
+  Header* header = ask_system(a, size, bytes);
   header->bin = bin;
   std::lock_guard lock(a.mutex);
-  a.statistics.reserved += static_cast<std::int64_t>(size);
   ++a.statistics.system_calls;
   cache.in_use += static_cast<std::int64_t>(size);
   settle(a);
@@ -234,12 +269,19 @@ void reset_peak() {
 void trim() {
   Arena& a = arena();
   std::lock_guard lock(a.mutex);
-  hand_back(a);
-  for (std::uint32_t bin = 0; bin < a.free.size(); ++bin)
-    while (Header* header = a.free[bin].pop()) {
-      a.statistics.reserved -= static_cast<std::int64_t>(size_of_bin(bin));
-      std::free(header);
-    }
+  give_back(a);
+}
+
+void set_limit(std::int64_t bytes) {
+  if (bytes < 0)
+    throw ValueError({.op = "set_limit", .argument = "bytes", .got = std::to_string(bytes), .expected = "at least 1, or 0 for no limit", .hint = {}});
+  std::lock_guard lock(arena().mutex);
+  arena().limit = bytes;
+}
+
+std::int64_t limit() {
+  std::lock_guard lock(arena().mutex);
+  return arena().limit;
 }
 
 GuardMode::GuardMode() { guard_depth.fetch_add(1); }

@@ -16,12 +16,18 @@ struct Statistics {
   std::int64_t guard_violations = 0;  ///< blocks whose guard bytes were found overwritten (guard mode only)
 };
 
-/// 64-byte aligned memory of at least `bytes`; thread-safe. Error with the size when the system has none. A caller that keeps
+/// 64-byte aligned memory of at least `bytes`; thread-safe. MemoryError with the size when the system has none or the limit is
+/// reached, after what was cached has been given back. A caller that keeps
 /// data of its own in front (a reference count) names its size as `head`, a multiple of 64 that leaves its last 32 bytes
 /// unused: guard mode guards what follows there.
 void* allocate(std::size_t bytes, std::size_t head = 0);
 /// Returns a block of `allocate` to the arena.
 void release(void* block) noexcept;
+
+/// Refuses, from now on, to take more than `bytes` from the system for tensors (`Statistics::reserved`); 0 means no limit. What is
+/// in use already stays, even if it is more.
+void set_limit(std::int64_t bytes);
+std::int64_t limit();
 
 Statistics statistics();
 void reset_peak();

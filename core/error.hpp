@@ -62,6 +62,12 @@ class NumericError : public Error {
   using Error::Error;
 };
 
+/// Memory that the system does not have, or that a limit refuses (core/allocator.hpp). Nothing was allocated; the process can go on.
+class MemoryError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A file cannot be read, written or understood. `place` is "line 12" or "byte 340", empty for the whole file.
 class FileError : public Error {
  public:

@@ -1,5 +1,7 @@
 #include "core/allocator.hpp"
 
+#include <sys/resource.h>
+
 #include <cmath>
 #include <cstring>
 #include <thread>
@@ -7,6 +9,7 @@
 
 #include "core/tensor.hpp"
 #include "tests/support/errors.hpp"
+#include "tests/support/killed.hpp"
 
 namespace atto::test {
 
@@ -56,7 +59,7 @@ TEST_CASE("allocator: blocks are aligned, apart, and writable to the last byte, 
   }
   allocator::release(nullptr);
   CHECK_THAT_SAYS(ValueError, allocator::allocate(~std::size_t{0}), "allocate: bytes");
-  CHECK_THAT_SAYS(ValueError, allocator::allocate(std::size_t{1} << 61), "a request for 2305843009213693952 bytes");
+  CHECK_THAT_SAYS(MemoryError, allocator::allocate(std::size_t{1} << 61), "a request for 2305843009213693952 bytes");
 }
 
 TEST_CASE("allocator: guard mode finds writes outside and marks what nobody wrote") {
@@ -107,6 +110,54 @@ TEST_CASE("allocator: threads do not get each other's memory") {
     });
   for (std::thread& thread : threads) thread.join();
   CHECK(wrong == 0);
+}
+
+TEST_CASE("allocator: a limit refuses before allocating, says how much was needed, and leaves the process usable") {
+  constexpr std::int64_t kMegabyte = std::int64_t{1} << 20;
+  allocator::trim();
+  const allocator::Statistics before = allocator::statistics();
+  allocator::set_limit(before.reserved + 8 * kMegabyte);
+  const std::string limit = std::to_string(allocator::limit());
+  const Tensor kept = Tensor::zeros({kMegabyte});  // 4 MB
+  const std::int64_t calls = allocator::statistics().system_calls;
+  CHECK_THAT_SAYS(MemoryError, Tensor::empty({2 * kMegabyte}), "allocate: memory: got a request for 8388672 bytes while ");
+  CHECK_THAT_SAYS(MemoryError, Tensor::empty({2 * kMegabyte}), " are in use, expected at most " + limit + " bytes together (raise the memory limit");
+  CHECK_THAT_SAYS(MemoryError, Tensor::empty({std::int64_t{1} << 58}), "a request for 1152921504606847040 bytes");
+  CHECK(allocator::statistics().system_calls == calls);
+  CHECK(allocator::statistics().in_use == before.in_use + allocator::statistics().reserved - before.reserved);
+  // What is cached makes room for what is asked for.
+  (void)Tensor::empty({kMegabyte / 2 + 1000});
+  CHECK(Tensor::zeros({725000}).defined());
+  CHECK(allocator::statistics().reserved <= allocator::limit());
+  allocator::set_limit(0);
+  CHECK(Tensor::empty({2 * kMegabyte}).defined());
+  CHECK_THAT_SAYS(ValueError, allocator::set_limit(-1), "set_limit: bytes: got -1");
+}
+
+TEST_CASE("allocator: out of memory is an exception, and the process goes on") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return skip("sanitizers need all addresses there are");
+#else
+  const int end = end_of(start_child([] {
+    rlimit addresses{};
+    ::getrlimit(RLIMIT_AS, &addresses);
+    addresses.rlim_cur = std::size_t{4} << 30;
+    if (::setrlimit(RLIMIT_AS, &addresses) != 0) ::_exit(3);
+    std::vector<Tensor> all;
+    bool refused = false;
+    for (int i = 0; i < 64 && !refused; ++i) try {
+        all.push_back(Tensor::empty({std::int64_t{32} << 20}));  // 128 MB, untouched
+      } catch (const MemoryError& error) {
+        refused = contains(error.what(), "expected memory that the system still has");
+      }
+    if (!refused) ::_exit(4);
+    all.clear();  // cached, and given back when something larger is asked for
+    const Tensor larger = Tensor::empty({std::int64_t{400} << 20});
+    larger.rows(0, 1000).fill(1);
+    if (larger.data<float>()[999] != 1) ::_exit(5);
+  }));
+  CHECK(end == 0);
+#endif
 }
 
 }  // namespace atto::test
