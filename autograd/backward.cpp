@@ -151,6 +151,7 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
     run_hooks(*node);
     if (!node->op) continue;
     if (node->grad.defined()) {
+      if (anomaly_enabled()) refuse_changed(*node);
       Gradients gradients(*node);
       const TracedCall call;
       node->op->backward(node->grad, gradients);

@@ -27,4 +27,10 @@ bool anomaly_enabled();
 /// NumericError naming the operation and the module path where it was created, unless all numbers are finite.
 void refuse_non_finite(const Tensor& tensor, Masks masks, std::string_view op, const std::string& what, const std::string& path);
 
+
+/// What the inputs and the result of an operation hold now.
+void remember_content(Node& node);
+/// StateError when an input or the result of an operation holds something else than in the forward.
+void refuse_changed(const Node& node);
+
 }  // namespace atto

@@ -8,6 +8,7 @@
 #include "autograd/accumulate.hpp"
 #include "autograd/call.hpp"
 #include "core/error.hpp"
+#include "core/hash.hpp"
 
 namespace atto {
 namespace {
@@ -34,6 +35,36 @@ void refuse_non_finite(const Tensor& tensor, Masks masks, std::string_view op, c
   throw NumericError({.op = std::string(op), .argument = what,
                       .got = "a NaN or infinity at element " + std::to_string(at) + " of " + tensor.str(), .expected = "finite numbers",
                       .hint = path.empty() ? "created outside any module" : "created in " + path});
+}
+
+namespace {
+
+Hash content_of(const Tensor& tensor) {
+  return tensor.defined() ? murmur3(tensor.raw(), static_cast<std::size_t>(tensor.bytes())) : Hash{};
+}
+
+}  // namespace
+
+void remember_content(Node& node) {
+  std::vector<Hash>& content = node.more().content;
+  for (const Var& input : node.inputs) content.push_back(input ? content_of(input.value()) : Hash{});
+  content.push_back(content_of(node.value));
+}
+
+void refuse_changed(const Node& node) {
+  if (!node.extras || node.extras->content.empty()) return;
+  for (std::size_t i = 0; i <= node.inputs.size(); ++i) {
+    const bool is_result = i == node.inputs.size();
+    if (!is_result && !node.inputs[i]) continue;
+    const Tensor& value = is_result ? node.value : node.inputs[i].value();
+    if (content_of(value) == node.extras->content[i]) continue;
+    const std::string& path = node.extras->path;
+    throw StateError({.op = std::string(node.op->schema().name()),
+                      .argument = is_result ? std::string("result") : "input " + std::to_string(i),
+                      .got = value.str() + " with other numbers than in the forward",
+                      .expected = "a value that nobody writes to until backward is done",
+                      .hint = (path.empty() ? std::string() : "created in " + path + "; ") + "write into a clone() instead"});
+  }
 }
 
 void TracedCall::record(const Op& op, bool backward) const {
@@ -70,7 +101,10 @@ Var apply_op(std::unique_ptr<Op> op, std::span<const Var> inputs) {
     node.op = std::move(op);
     node.inputs.assign(inputs);
     node.requires_grad = true;
-    if (anomaly && current_path) node.more().path = *current_path;
+    if (anomaly) {
+      if (current_path) node.more().path = *current_path;
+      remember_content(node);
+    }
   }
   return result;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "autograd/var.hpp"
+#include "core/hash.hpp"
 
 namespace atto {
 
@@ -48,6 +49,7 @@ struct Node : Pooled {
   struct Extras {  // rare
     std::string name;
     std::string path;  // module path at creation; recorded in anomaly mode
+    std::vector<Hash> content;  // of the inputs and the result after the forward; recorded in anomaly mode
     std::vector<std::function<Tensor(const Tensor&)>> hooks;
   };
   std::unique_ptr<Extras> extras;
@@ -83,7 +85,9 @@ bool grad_enabled();
 
 /// While an object lives, every value and gradient is searched for NaN and infinity; the first one is a NumericError that
 /// names the operation and the module path where it was created. -infinity is a mask where an operation declares it
-/// (Op::gives_masks) and where it came in with an input; it is never one in a gradient. Costs one pass over every value.
+/// (Op::gives_masks) and where it came in with an input; it is never one in a gradient. Backward also compares the inputs and the
+/// result of each operation with what they held in the forward, and a value that was changed in place meanwhile is a StateError,
+/// whether or not this operation's gradient reads it. Costs some passes over every value.
 class AnomalyMode {
  public:
   AnomalyMode();
