@@ -1,0 +1,18 @@
+# Runs every workload of SIDE that needs no data folder: numbers for a peer, two repetitions, an end.
+execute_process(COMMAND ${SIDE} --list OUTPUT_VARIABLE names COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[^\n]+" names "${names}")
+foreach(name IN LISTS names)
+  if(name MATCHES "^(nci1|proteins)-")
+    continue()
+  endif()
+  execute_process(COMMAND ${CMAKE_COMMAND} -E echo 2 COMMAND ${SIDE} --workload ${name} --quick --losses 2 --threads 2
+    OUTPUT_VARIABLE out ERROR_VARIABLE errors RESULTS_VARIABLE codes)
+  if(NOT codes STREQUAL "0;0")
+    message(FATAL_ERROR "${name}: ${errors}")
+  endif()
+  foreach(part [["ready":true]] [["losses":\[[0-9-]]] [["ms":\[[0-9.e+-]+,[0-9.e+-]+\]]] [["peak_bytes":[1-9]]])
+    if(NOT out MATCHES "${part}")
+      message(FATAL_ERROR "${name}: no ${part} in\n${out}")
+    endif()
+  endforeach()
+endforeach()
