@@ -11,7 +11,11 @@ namespace atto {
 
 void add_into(const Tensor& target, const Tensor& source) {
   if (target.shape() != source.shape() || target.dtype() != source.dtype())
-    throw ShapeError({.op = "gradient accumulation", .argument = "gradient", .got = source.str(), .expected = target.str(), .hint = {}});
+    throw ShapeError({.op = "gradient accumulation",
+                      .argument = "gradient",
+                      .got = source.str(),
+                      .expected = target.str(),
+                      .hint = {}});
   visit_float(target.dtype(), "gradient accumulation",
               [&]<class T>() { add_into(target.numel(), source.data<T>(), target.data<T>()); });
 }
@@ -23,9 +27,13 @@ Tensor sum_to(const Tensor& gradient, const Shape& shape) {
   bool fits = lead >= 0;
   for (int d = 0; fits && d < shape.rank(); ++d) fits = shape[d] == from[d + lead] || shape[d] == 1;
   if (!fits)
-    throw ShapeError({.op = "gradient accumulation", .argument = "gradient", .got = from.str(),
-                      .expected = shape.str() + " or a shape it broadcasts to", .hint = {}});
-  // Sums one block of neighbouring stretched dimensions after the other, from the left: the first is usually the largest.
+    throw ShapeError({.op = "gradient accumulation",
+                      .argument = "gradient",
+                      .got = from.str(),
+                      .expected = shape.str() + " or a shape it broadcasts to",
+                      .hint = {}});
+  // Sums one block of neighbouring stretched dimensions after the other, from the left: the first is usually the
+  // largest.
   const auto stretched = [&](int d) { return d < lead || (shape[d - lead] == 1 && from[d] != 1); };
   Tensor result = gradient;
   std::int64_t outer = 1;

@@ -12,7 +12,8 @@
 namespace atto {
 namespace {
 
-// Makes the memory of a gradient safe to add to: somebody else may read it, an op that passed the same tensor on twice, say.
+// Makes the memory of a gradient safe to add to: somebody else may read it, an op that passed the same tensor on twice,
+// say.
 void own_grad(Node& node) {
   if (!node.own_grad_storage && !node.grad.storage().unique()) node.grad = node.grad.clone();
 }
@@ -37,14 +38,18 @@ void run_hooks(Node& node) {
     Tensor replaced = hook(node.grad);
     if (!replaced.defined()) continue;
     if (replaced.shape() != node.value.shape() || replaced.dtype() != node.value.dtype())
-      throw ShapeError({.op = "backward", .argument = "result of a hook", .got = replaced.str(), .expected = node.value.str(), .hint = {}});
+      throw ShapeError({.op = "backward",
+                        .argument = "result of a hook",
+                        .got = replaced.str(),
+                        .expected = node.value.str(),
+                        .hint = {}});
     if (node.own_grad_storage) node.grad.copy_from(replaced);
     else node.grad = std::move(replaced);
   }
 }
 
-// What hooked leaves had before this pass: a hook sees what the pass sends, not what earlier passes left. When the pass fails the
-// leaves get back what they had.
+// What hooked leaves had before this pass: a hook sees what the pass sends, not what earlier passes left. When the pass
+// fails the leaves get back what they had.
 class EarlierGradients {
  public:
   EarlierGradients() = default;
@@ -75,7 +80,9 @@ class EarlierGradients {
 
 }  // namespace
 
-bool Gradients::wants(std::size_t i) const { return node_->inputs[i].requires_grad(); }
+bool Gradients::wants(std::size_t i) const {
+  return node_->inputs[i].requires_grad();
+}
 
 void Gradients::add(std::size_t i, Tensor gradient) {
   if (!wants(i)) return;
@@ -92,8 +99,11 @@ void Gradients::add_slice(std::size_t i, int dimension, std::int64_t begin, cons
   const int d = dimension < 0 ? dimension + shape.rank() : dimension;
   const std::int64_t length = gradient.size(d);
   if (gradient.shape() != shape.with(d, length) || begin < 0 || begin + length > shape[d])
-    throw ShapeError({.op = "gradient accumulation", .argument = "slice", .got = gradient.shape().str() + " at " + std::to_string(begin),
-                      .expected = "a part of " + shape.str(), .hint = {}});
+    throw ShapeError({.op = "gradient accumulation",
+                      .argument = "slice",
+                      .got = gradient.shape().str() + " at " + std::to_string(begin),
+                      .expected = "a part of " + shape.str(),
+                      .hint = {}});
   if (anomaly_enabled()) search(*node_, i, gradient);
   if (!input.grad.defined()) input.grad = Tensor::zeros(shape, gradient.dtype(), gradient.device());
   else own_grad(input);
@@ -101,20 +111,28 @@ void Gradients::add_slice(std::size_t i, int dimension, std::int64_t begin, cons
   for (int e = 0; e < d; ++e) outer *= shape[e];
   for (int e = d + 1; e < shape.rank(); ++e) inner *= shape[e];
   visit_float(gradient.dtype(), "gradient accumulation", [&]<class T>() {
-    add_rows_into(outer, length * inner, gradient.data<T>(), length * inner, input.grad.data<T>() + begin * inner, shape[d] * inner);
+    add_rows_into(outer, length * inner, gradient.data<T>(), length * inner, input.grad.data<T>() + begin * inner,
+                  shape[d] * inner);
   });
 }
 
 void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
   if (!root.requires_grad())
-    throw StateError({.op = "backward", .argument = "root", .got = "a value that depends on no leaf with a gradient", .expected = {},
+    throw StateError({.op = "backward",
+                      .argument = "root",
+                      .got = "a value that depends on no leaf with a gradient",
+                      .expected = {},
                       .hint = "was it computed under NoGrad, or detached?"});
   if (!seed.defined() && root.value().numel() != 1)
-    throw ShapeError({.op = "backward", .argument = "root", .got = root.value().str(), .expected = "a single number, or a seed",
+    throw ShapeError({.op = "backward",
+                      .argument = "root",
+                      .got = root.value().str(),
+                      .expected = "a single number, or a seed",
                       .hint = "reduce the value with sum() or mean()"});
   Tensor gradient = seed.defined() ? seed.clone() : Tensor::full(root.shape(), 1.0, root.dtype());
   if (gradient.shape() != root.shape() || gradient.dtype() != root.dtype())
-    throw ShapeError({.op = "backward", .argument = "seed", .got = gradient.str(), .expected = root.value().str(), .hint = {}});
+    throw ShapeError(
+        {.op = "backward", .argument = "seed", .got = gradient.str(), .expected = root.value().str(), .hint = {}});
 
   // Users are created after their inputs, so descending sequence is a topological order.
   static std::atomic<std::uint64_t> passes{0};
@@ -128,7 +146,10 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
     if (!node->requires_grad || node->pass == pass) continue;
     node->pass = pass;
     if (node->freed)
-      throw StateError({.op = "backward", .argument = "graph", .got = "a graph that an earlier backward has freed", .expected = {},
+      throw StateError({.op = "backward",
+                        .argument = "graph",
+                        .got = "a graph that an earlier backward has freed",
+                        .expected = {},
                         .hint = "pass {.retain_graph = true} to the earlier call, or compute the value again"});
     order.push_back(value);
     for (const Var& input : node->inputs)

@@ -12,8 +12,8 @@
 
 namespace atto {
 
-/// The time from construction to record(), as one event when tracing is on. A call that throws is not recorded: its cost need not
-/// be known.
+/// The time from construction to record(), as one event when tracing is on. A call that throws is not recorded: its
+/// cost need not be known.
 class TracedCall {
  public:
   TracedCall() : start_(trace::enabled() ? trace::now_ns() : -1) {}
@@ -25,8 +25,8 @@ class TracedCall {
 
 bool anomaly_enabled();
 /// NumericError naming the operation and the module path where it was created, unless all numbers are finite.
-void refuse_non_finite(const Tensor& tensor, Masks masks, std::string_view op, const std::string& what, const std::string& path);
-
+void refuse_non_finite(const Tensor& tensor, Masks masks, std::string_view op, const std::string& what,
+                       const std::string& path);
 
 /// What the inputs and the result of an operation hold now.
 void remember_content(Node& node);

@@ -60,7 +60,8 @@ GradcheckResult gradcheck(const std::function<Var(std::span<const Var>)>& f, con
       double magnitude = 1;
       for (std::size_t i = 0; i < inputs.size(); ++i) {
         const bool moves = which == i || which == inputs.size();
-        direction.push_back(moves ? random_like(inputs[i], generator) : Tensor::zeros(inputs[i].shape(), DType::float64));
+        direction.push_back(moves ? random_like(inputs[i], generator)
+                                  : Tensor::zeros(inputs[i].shape(), DType::float64));
         if (!moves || !leaves[i].grad().defined()) continue;
         analytic += inner(leaves[i].grad(), direction[i]);
         magnitude = std::max(magnitude, inner_magnitude(leaves[i].grad(), direction[i]));
@@ -78,8 +79,8 @@ GradcheckResult gradcheck(const std::function<Var(std::span<const Var>)>& f, con
       if (error <= options.tolerance) continue;  // a NaN fails
       result.passed = false;
       result.report += fmt::format("{}, direction {}: analytic {:.12g}, numeric {:.12g}, error {:.3g}\n",
-                                   which == inputs.size() ? std::string("all inputs") : fmt::format("input {}", which), trial, analytic,
-                                   numeric, error);
+                                   which == inputs.size() ? std::string("all inputs") : fmt::format("input {}", which),
+                                   trial, analytic, numeric, error);
     }
   }
   return result;

@@ -25,9 +25,10 @@ struct GradcheckResult {
   explicit operator bool() const noexcept { return passed; }
 };
 
-/// Checks d<c, f(x)>/dx for a random cotangent c, along random directions: for each input on its own and for all at once.
-/// (A cotangent of ones would be blind to everything whose sum is fixed, such as softmax.) All inputs must be float64 and are
-/// copied; f must be deterministic and smooth near them. Cost: 4 (inputs + 1) directions evaluations of f.
+/// Checks d<c, f(x)>/dx for a random cotangent c, along random directions: for each input on its own and for all at
+/// once. (A cotangent of ones would be blind to everything whose sum is fixed, such as softmax.) All inputs must be
+/// float64 and are copied; f must be deterministic and smooth near them. Cost: 4 (inputs + 1) directions evaluations of
+/// f.
 GradcheckResult gradcheck(const std::function<Var(std::span<const Var>)>& f, const std::vector<Tensor>& inputs,
                           GradcheckOptions options = {});
 

@@ -88,8 +88,8 @@ std::string dot(const Var& root) {
     const std::size_t id = number.size();
     number[node] = id;
     const std::string gradient = node->grad.defined() ? fmt::format("|gradient norm {:.4g}", norm(node->grad)) : "";
-    fmt::format_to(std::back_inserter(text), "  n{} [label=\"{{{}|{}|{}{}}}\"{}];\n", id, escape(label(*node)), node->value.str(),
-                   escape(range(node->value)), gradient, node->op ? ", style=rounded" : "");
+    fmt::format_to(std::back_inserter(text), "  n{} [label=\"{{{}|{}|{}{}}}\"{}];\n", id, escape(label(*node)),
+                   node->value.str(), escape(range(node->value)), gradient, node->op ? ", style=rounded" : "");
     for (const Var& input : node->inputs)
       if (input.defined()) fmt::format_to(std::back_inserter(text), "  n{} -> n{};\n", number.at(input.node()), id);
   }

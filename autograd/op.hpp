@@ -1,5 +1,6 @@
 #pragma once
-// What an operation is: a forward that computes, a backward that differentiates, and a cost that says what both should take.
+// What an operation is: a forward that computes, a backward that differentiates, and a cost that says what both should
+// take.
 
 #include <memory>
 #include <span>
@@ -13,8 +14,8 @@ namespace atto {
 
 struct Node;
 
-/// Where backward leaves its results. The tape adds up what several users of a value send, sums out broadcast dimensions, and
-/// drops what nobody wants.
+/// Where backward leaves its results. The tape adds up what several users of a value send, sums out broadcast
+/// dimensions, and drops what nobody wants.
 class Gradients {
  public:
   explicit Gradients(Node& node) : node_(&node) {}
@@ -22,8 +23,8 @@ class Gradients {
   bool wants(std::size_t i) const;
   /// Adds a gradient to input i; its shape is that of the input, or a shape to which the input was broadcast.
   void add(std::size_t i, Tensor gradient);
-  /// Adds a gradient to the places begin, begin + 1, ... of a dimension of input i: what slices and their kind send back
-  /// without a tensor full of zeros each.
+  /// Adds a gradient to the places begin, begin + 1, ... of a dimension of input i: what slices and their kind send
+  /// back without a tensor full of zeros each.
   void add_slice(std::size_t i, int dimension, std::int64_t begin, const Tensor& gradient);
 
  private:
@@ -43,7 +44,8 @@ class Op : public Pooled {
   virtual void bind(Dims&) const {}
   /// Computes the result. Shapes and dtypes are checked already. Saves what backward needs only when `recording()`.
   virtual Tensor forward(Inputs inputs) = 0;
-  /// Sends the gradients of the inputs, given that of the result. An op without one keeps this and `differentiable() == false`.
+  /// Sends the gradients of the inputs, given that of the result. An op without one keeps this and `differentiable() ==
+  /// false`.
   virtual void backward(const Tensor& gradient, Gradients& gradients);
   virtual bool differentiable() const { return true; }
   /// Whether -infinity may stand in the result although no input holds one: the logarithm of "attends to nothing".

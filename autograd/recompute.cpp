@@ -32,7 +32,8 @@ class Recompute final : public Op {
 
   void backward(const Tensor& gradient, Gradients& gradients) override {
     std::vector<Var> leaves;
-    for (std::size_t i = 0; i < inputs_.size(); ++i) leaves.push_back(gradients.wants(i) ? Var::leaf(inputs_[i]) : Var(inputs_[i]));
+    for (std::size_t i = 0; i < inputs_.size(); ++i)
+      leaves.push_back(gradients.wants(i) ? Var::leaf(inputs_[i]) : Var(inputs_[i]));
     atto::backward(function_(leaves), gradient);
     for (std::size_t i = 0; i < leaves.size(); ++i)
       if (leaves[i].requires_grad() && leaves[i].grad().defined()) gradients.add(i, leaves[i].grad());
@@ -48,7 +49,8 @@ class Recompute final : public Op {
 }  // namespace
 
 Var recompute(std::function<Var(std::span<const Var>)> function, std::span<const Var> inputs) {
-  const bool needed = grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Var& input) { return input.requires_grad(); });
+  const bool needed = grad_enabled() &&
+                      std::any_of(inputs.begin(), inputs.end(), [](const Var& input) { return input.requires_grad(); });
   return needed ? apply<Recompute>(inputs, std::move(function)) : function(inputs);
 }
 

@@ -79,8 +79,11 @@ Schema::Schema(const Text& text) : text_(text) {
     arguments_.push_back(std::move(argument));
   }
   if (letters_.size() > 16)
-    throw ValueError({.op = std::string(text.name), .argument = "signature", .got = std::to_string(letters_.size()) + " letters",
-                      .expected = "at most 16", .hint = {}});
+    throw ValueError({.op = std::string(text.name),
+                      .argument = "signature",
+                      .got = std::to_string(letters_.size()) + " letters",
+                      .expected = "at most 16",
+                      .hint = {}});
 }
 
 int Schema::letter(std::string_view name) const {
@@ -92,19 +95,27 @@ int Schema::letter(std::string_view name) const {
 void Schema::check(const Inputs& inputs, Dims& dims) const {
   const bool repeated = !arguments_.empty() && arguments_.back().repeated;
   if (repeated ? inputs.size() < arguments_.size() : inputs.size() != arguments_.size())
-    throw ShapeError({.op = std::string(text_.name), .argument = "inputs", .got = std::to_string(inputs.size()),
-                      .expected = std::string(text_.signature), .hint = {}});
+    throw ShapeError({.op = std::string(text_.name),
+                      .argument = "inputs",
+                      .got = std::to_string(inputs.size()),
+                      .expected = std::string(text_.signature),
+                      .hint = {}});
   const Tensor* typed = nullptr;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Argument& argument = arguments_[std::min(i, arguments_.size() - 1)];
     const Tensor& input = inputs[i];
     if (!input.defined()) {
       if (argument.optional) continue;
-      throw ShapeError({.op = std::string(text_.name), .argument = argument.name, .got = "an undefined tensor",
-                        .expected = argument.pattern, .hint = {}});
+      throw ShapeError({.op = std::string(text_.name),
+                        .argument = argument.name,
+                        .got = "an undefined tensor",
+                        .expected = argument.pattern,
+                        .hint = {}});
     }
     if (!is_floating(input.dtype()) || (typed != nullptr && typed->dtype() != input.dtype()))
-      throw TypeError({.op = std::string(text_.name), .argument = argument.name, .got = std::string(name_of(input.dtype())),
+      throw TypeError({.op = std::string(text_.name),
+                       .argument = argument.name,
+                       .got = std::string(name_of(input.dtype())),
                        .expected = typed ? std::string(name_of(typed->dtype())) : "float32 or float64",
                        .hint = "convert with to(dtype)"});
     typed = &input;
@@ -131,9 +142,13 @@ void Schema::refuse(const Argument& argument, const Tensor& got, const Dims& dim
   for (const std::int64_t size : argument.sizes) {
     if (size >= 0) continue;
     const auto id = static_cast<std::size_t>(-1 - size);
-    if (dims.sizes_[id] >= 0) known += (known.empty() ? " with " : ", ") + letters_[id] + " = " + std::to_string(dims.sizes_[id]);
+    if (dims.sizes_[id] >= 0)
+      known += (known.empty() ? " with " : ", ") + letters_[id] + " = " + std::to_string(dims.sizes_[id]);
   }
-  throw ShapeError({.op = std::string(text_.name), .argument = argument.name, .got = got.shape().str(), .expected = expected + known,
+  throw ShapeError({.op = std::string(text_.name),
+                    .argument = argument.name,
+                    .got = got.shape().str(),
+                    .expected = expected + known,
                     .hint = "signature: " + std::string(text_.signature)});
 }
 

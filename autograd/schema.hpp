@@ -1,5 +1,6 @@
 #pragma once
-// What an operation takes and gives, in one string that is the shape check, the error text and the documentation at once.
+// What an operation takes and gives, in one string that is the shape check, the error text and the documentation at
+// once.
 
 #include <array>
 #include <cstdint>
@@ -29,7 +30,8 @@ class Inputs {
 /// The sizes that the letters of a signature stand for, while one call is checked. -1 = not bound yet.
 class Dims {
  public:
-  /// Binds a letter to a size that the operation knows from its options (a graph's N or E); unknown letters are ignored.
+  /// Binds a letter to a size that the operation knows from its options (a graph's N or E); unknown letters are
+  /// ignored.
   void set(std::string_view letter, std::int64_t size);
   std::int64_t operator[](std::string_view letter) const;
 
@@ -42,9 +44,10 @@ class Dims {
 
 /// Name, signature and rules of an operation; one static object per operation.
 ///
-/// Signature: arguments, "->", result. `weight[O,I]` has rank 2; the same letter means the same size everywhere; a number is
-/// that size; `bias?[O]` may be undefined; `x[...,I]` has any leading sizes, `x[N,...]` any further ones; `x[...]` any shape; a
-/// final `*` after an argument (`parts*[...]`) takes any number of further inputs. All inputs share one floating dtype.
+/// Signature: arguments, "->", result. `weight[O,I]` has rank 2; the same letter means the same size everywhere; a
+/// number is that size; `bias?[O]` may be undefined; `x[...,I]` has any leading sizes, `x[N,...]` any further ones;
+/// `x[...]` any shape; a final `*` after an argument (`parts*[...]`) takes any number of further inputs. All inputs
+/// share one floating dtype.
 class Schema {
  public:
   struct Text {
@@ -61,8 +64,8 @@ class Schema {
   const Text& text() const noexcept { return text_; }
   Dims dims() const { return Dims(*this); }
 
-  /// Checks shapes and dtypes of a call and binds the letters; ShapeError or TypeError names operation, argument, got and
-  /// expected.
+  /// Checks shapes and dtypes of a call and binds the letters; ShapeError or TypeError names operation, argument, got
+  /// and expected.
   void check(const Inputs& inputs, Dims& dims) const;
 
  private:
@@ -72,8 +75,8 @@ class Schema {
     std::string pattern;  // "[...,I]" for messages
     bool optional = false;
     bool repeated = false;
-    bool open = false;      // "..." on either side
-    bool open_end = false;  // after the sizes, not before them
+    bool open = false;                // "..." on either side
+    bool open_end = false;            // after the sizes, not before them
     std::vector<std::int64_t> sizes;  // >= 0: a number; < 0: letter -1 - id
   };
   int letter(std::string_view name) const;

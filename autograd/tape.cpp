@@ -22,18 +22,24 @@ void search(const Op& op, Inputs inputs, std::size_t count, const Tensor& value)
   if (first_non_finite(value) < 0) return;
   bool masks = op.gives_masks();
   for (std::size_t i = 0; i < count && !masks; ++i) masks = has_masks(inputs[i]);
-  refuse_non_finite(value, masks ? Masks::allowed : Masks::refused, op.schema().name(), "result", current_path ? *current_path : std::string());
+  refuse_non_finite(value, masks ? Masks::allowed : Masks::refused, op.schema().name(), "result",
+                    current_path ? *current_path : std::string());
 }
 
 }  // namespace
 
-bool anomaly_enabled() { return anomaly; }
+bool anomaly_enabled() {
+  return anomaly;
+}
 
-void refuse_non_finite(const Tensor& tensor, Masks masks, std::string_view op, const std::string& what, const std::string& path) {
+void refuse_non_finite(const Tensor& tensor, Masks masks, std::string_view op, const std::string& what,
+                       const std::string& path) {
   const std::int64_t at = first_non_finite(tensor, masks);
   if (at < 0) return;
-  throw NumericError({.op = std::string(op), .argument = what,
-                      .got = "a NaN or infinity at element " + std::to_string(at) + " of " + tensor.str(), .expected = "finite numbers",
+  throw NumericError({.op = std::string(op),
+                      .argument = what,
+                      .got = "a NaN or infinity at element " + std::to_string(at) + " of " + tensor.str(),
+                      .expected = "finite numbers",
                       .hint = path.empty() ? "created outside any module" : "created in " + path});
 }
 
@@ -59,11 +65,12 @@ void refuse_changed(const Node& node) {
     const Tensor& value = is_result ? node.value : node.inputs[i].value();
     if (content_of(value) == node.extras->content[i]) continue;
     const std::string& path = node.extras->path;
-    throw StateError({.op = std::string(node.op->schema().name()),
-                      .argument = is_result ? std::string("result") : "input " + std::to_string(i),
-                      .got = value.str() + " with other numbers than in the forward",
-                      .expected = "a value that nobody writes to until backward is done",
-                      .hint = (path.empty() ? std::string() : "created in " + path + "; ") + "write into a clone() instead"});
+    throw StateError(
+        {.op = std::string(node.op->schema().name()),
+         .argument = is_result ? std::string("result") : "input " + std::to_string(i),
+         .got = value.str() + " with other numbers than in the forward",
+         .expected = "a value that nobody writes to until backward is done",
+         .hint = (path.empty() ? std::string() : "created in " + path + "; ") + "write into a clone() instead"});
   }
 }
 
@@ -71,12 +78,19 @@ void TracedCall::record(const Op& op, bool backward) const {
   if (start_ < 0) return;
   const Cost cost = op.cost();
   const double factor = backward ? op.backward_factor() : 1.0;
-  trace::record({.name = op.schema().name(), .backward = backward, .start_ns = start_, .duration_ns = trace::now_ns() - start_,
+  trace::record({.name = op.schema().name(),
+                 .backward = backward,
+                 .start_ns = start_,
+                 .duration_ns = trace::now_ns() - start_,
                  .cost = {.flops = cost.flops * factor, .bytes = cost.bytes * factor}});
 }
 
 void Op::backward(const Tensor&, Gradients&) {
-  throw StateError({.op = std::string(schema().name()), .argument = "backward", .got = "an operation without a gradient", .expected = {}, .hint = {}});
+  throw StateError({.op = std::string(schema().name()),
+                    .argument = "backward",
+                    .got = "an operation without a gradient",
+                    .expected = {},
+                    .hint = {}});
 }
 
 Var apply_op(std::unique_ptr<Op> op, std::span<const Var> inputs) {
@@ -87,8 +101,11 @@ Var apply_op(std::unique_ptr<Op> op, std::span<const Var> inputs) {
   op->bind(dims);
   schema.check(Inputs(inputs), dims);
   if (needs_grad && !op->differentiable())
-    throw StateError({.op = std::string(schema.name()), .argument = "input", .got = "a value that needs a gradient",
-                      .expected = "a constant: this operation has no backward", .hint = "detach() the input if no gradient is wanted"});
+    throw StateError({.op = std::string(schema.name()),
+                      .argument = "input",
+                      .got = "a value that needs a gradient",
+                      .expected = "a constant: this operation has no backward",
+                      .hint = "detach() the input if no gradient is wanted"});
   op->recording_ = needs_grad;
 
   const TracedCall call;
@@ -109,14 +126,28 @@ Var apply_op(std::unique_ptr<Op> op, std::span<const Var> inputs) {
   return result;
 }
 
-NoGrad::NoGrad() : previous_(recording) { recording = false; }
-NoGrad::~NoGrad() { recording = previous_; }
-bool grad_enabled() { return recording; }
+NoGrad::NoGrad() : previous_(recording) {
+  recording = false;
+}
+NoGrad::~NoGrad() {
+  recording = previous_;
+}
+bool grad_enabled() {
+  return recording;
+}
 
-AnomalyMode::AnomalyMode() : previous_(anomaly) { anomaly = true; }
-AnomalyMode::~AnomalyMode() { anomaly = previous_; }
+AnomalyMode::AnomalyMode() : previous_(anomaly) {
+  anomaly = true;
+}
+AnomalyMode::~AnomalyMode() {
+  anomaly = previous_;
+}
 
-PathScope::PathScope(const std::string& path) : previous_(current_path) { current_path = &path; }
-PathScope::~PathScope() { current_path = previous_; }
+PathScope::PathScope(const std::string& path) : previous_(current_path) {
+  current_path = &path;
+}
+PathScope::~PathScope() {
+  current_path = previous_;
+}
 
 }  // namespace atto

@@ -35,7 +35,7 @@ class NodeInputs {
 struct Node : Pooled {
   Tensor value;
   Tensor grad;
-  std::unique_ptr<Op> op;   // null for leaves and constants
+  std::unique_ptr<Op> op;  // null for leaves and constants
   NodeInputs inputs;
   std::uint64_t sequence = 0;  // of creation: inputs come before users
   std::uint64_t pass = 0;      // the last backward that came by
@@ -48,7 +48,7 @@ struct Node : Pooled {
 
   struct Extras {  // rare
     std::string name;
-    std::string path;  // module path at creation; recorded in anomaly mode
+    std::string path;           // module path at creation; recorded in anomaly mode
     std::vector<Hash> content;  // of the inputs and the result after the forward; recorded in anomaly mode
     std::vector<std::function<Tensor(const Tensor&)>> hooks;
   };
@@ -66,8 +66,9 @@ struct BackwardOptions {
   bool retain_graph = false;  ///< keep saved tensors for another backward; otherwise they are freed on the way
 };
 
-/// Adds d<root, seed>/d leaf to the gradient of every leaf that root depends on. Without a seed root is a single number and
-/// seed is one. ShapeError when the seed does not fit; StateError when root needs no gradient or its graph was freed.
+/// Adds d<root, seed>/d leaf to the gradient of every leaf that root depends on. Without a seed root is a single number
+/// and seed is one. ShapeError when the seed does not fit; StateError when root needs no gradient or its graph was
+/// freed.
 void backward(const Var& root, const Tensor& seed = {}, BackwardOptions options = {});
 
 /// While an object lives nothing is recorded on this thread.
@@ -83,11 +84,11 @@ class NoGrad {
 };
 bool grad_enabled();
 
-/// While an object lives, every value and gradient is searched for NaN and infinity; the first one is a NumericError that
-/// names the operation and the module path where it was created. -infinity is a mask where an operation declares it
-/// (Op::gives_masks) and where it came in with an input; it is never one in a gradient. Backward also compares the inputs and the
-/// result of each operation with what they held in the forward, and a value that was changed in place meanwhile is a StateError,
-/// whether or not this operation's gradient reads it. Costs some passes over every value.
+/// While an object lives, every value and gradient is searched for NaN and infinity; the first one is a NumericError
+/// that names the operation and the module path where it was created. -infinity is a mask where an operation declares
+/// it (Op::gives_masks) and where it came in with an input; it is never one in a gradient. Backward also compares the
+/// inputs and the result of each operation with what they held in the forward, and a value that was changed in place
+/// meanwhile is a StateError, whether or not this operation's gradient reads it. Costs some passes over every value.
 class AnomalyMode {
  public:
   AnomalyMode();

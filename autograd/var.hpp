@@ -15,8 +15,8 @@
 
 namespace atto {
 
-/// A handle to a value on the tape; copying shares the value. A tensor converts to a constant. A Var and what depends on it
-/// belong to one thread at a time.
+/// A handle to a value on the tape; copying shares the value. A tensor converts to a constant. A Var and what depends
+/// on it belong to one thread at a time.
 class Var {
  public:
   Var() = default;

@@ -72,7 +72,8 @@ struct Attention {
     const Shape shape{nodes.total(), w.heads, w.width};
     q = Var::leaf(random(shape, 1)), k = Var::leaf(random(shape, 2)), v = Var::leaf(random(shape, 3));
     Tensor decay = Tensor::empty({w.heads, 256});
-    for (std::int64_t i = 0; i < decay.numel(); ++i) decay.data<float>()[i] = std::pow(0.6f, static_cast<float>(i % 256));
+    for (std::int64_t i = 0; i < decay.numel(); ++i)
+      decay.data<float>()[i] = std::pow(0.6f, static_cast<float>(i % 256));
     table = Var::leaf(decay);
     seed = random(shape, 4);
     out = Tensor::empty(shape);
@@ -82,15 +83,36 @@ struct Attention {
     largest.assign(w.sizes.size(), 0);
     for (std::size_t g = 0; g < w.sizes.size(); ++g)
       for (std::int64_t p = plane.offsets[g]; p < plane.offsets[g + 1]; ++p)
-        if (const std::uint8_t bucket = plane.values.data<std::uint8_t>()[p]; bucket < 255) largest[g] = std::max(largest[g], bucket);
-    call = {.graphs = nodes.count(), .query_offsets = nodes.offsets().data(), .key_offsets = nodes.offsets().data(),
-            .pair_offsets = plane.offsets.data(), .heads = w.heads, .kv_heads = w.heads, .width = w.width, .value_width = w.width,
-            .q = q.value().data<float>(), .k = k.value().data<float>(), .v = v.value().data<float>(),
-            .buckets = plane.values.data<std::uint8_t>(), .largest = largest.data(), .table_size = 256,
-            .multiply = table.value().data<float>(), .scale = 1 / std::sqrt(static_cast<float>(w.width)),
-            .threshold = static_cast<std::uint32_t>(w.dropout * 65536), .keep_scale = static_cast<float>(1 / (1 - w.dropout)), .seed = 1,
-            .stream = 1, .out = out.data<float>(), .row_max = row_max.data<float>(), .row_inverse = row_inverse.data<float>()};
-    gradients = {.out = seed.data<float>(), .q = dq.data<float>(), .k = dk.data<float>(), .v = dv.data<float>(), .multiply = dtable.data<float>()};
+        if (const std::uint8_t bucket = plane.values.data<std::uint8_t>()[p]; bucket < 255)
+          largest[g] = std::max(largest[g], bucket);
+    call = {.graphs = nodes.count(),
+            .query_offsets = nodes.offsets().data(),
+            .key_offsets = nodes.offsets().data(),
+            .pair_offsets = plane.offsets.data(),
+            .heads = w.heads,
+            .kv_heads = w.heads,
+            .width = w.width,
+            .value_width = w.width,
+            .q = q.value().data<float>(),
+            .k = k.value().data<float>(),
+            .v = v.value().data<float>(),
+            .buckets = plane.values.data<std::uint8_t>(),
+            .largest = largest.data(),
+            .table_size = 256,
+            .multiply = table.value().data<float>(),
+            .scale = 1 / std::sqrt(static_cast<float>(w.width)),
+            .threshold = static_cast<std::uint32_t>(w.dropout * 65536),
+            .keep_scale = static_cast<float>(1 / (1 - w.dropout)),
+            .seed = 1,
+            .stream = 1,
+            .out = out.data<float>(),
+            .row_max = row_max.data<float>(),
+            .row_inverse = row_inverse.data<float>()};
+    gradients = {.out = seed.data<float>(),
+                 .q = dq.data<float>(),
+                 .k = dk.data<float>(),
+                 .v = dv.data<float>(),
+                 .multiply = dtable.data<float>()};
   }
 
   void operation() {
@@ -113,7 +135,8 @@ struct Attention {
 
 // GAT or GATv2 on a random graph with a self-loop at every node.
 struct EdgeAttention {
-  EdgeAttention(std::string title, std::int64_t nodes, std::int64_t edges, std::int64_t heads, std::int64_t depth, bool v2)
+  EdgeAttention(std::string title, std::int64_t nodes, std::int64_t edges, std::int64_t heads, std::int64_t depth,
+                bool v2)
       : name(std::move(title)), dynamic(v2) {
     Generator generator(5);
     std::vector<std::int32_t> src, dst;
@@ -131,11 +154,22 @@ struct EdgeAttention {
     for (int i = 0; i < 3; ++i) gradients[i] = Tensor::empty(inputs[i].shape());
     const auto value = [&](int i) { return inputs[i].value().data<float>(); };
     const auto gradient = [&](int i) { return gradients[i].data<float>(); };
-    out = {.value = gradient(0), .source = dynamic ? nullptr : gradient(1), .destination = gradient(dynamic ? 1 : 2),
-           .vector = dynamic ? gradient(2) : nullptr, .edge = nullptr, .weight = weight.data<float>(), .dlogit = dlogit.data<float>()};
-    call.emplace(kernels::GatCall<float>{.graph = graph, .heads = heads, .depth = depth, .options = {}, .value = value(0),
-                                         .source = dynamic ? nullptr : value(1), .destination = value(dynamic ? 1 : 2),
-                                         .vector = dynamic ? value(2) : nullptr, .edge = nullptr});
+    out = {.value = gradient(0),
+           .source = dynamic ? nullptr : gradient(1),
+           .destination = gradient(dynamic ? 1 : 2),
+           .vector = dynamic ? gradient(2) : nullptr,
+           .edge = nullptr,
+           .weight = weight.data<float>(),
+           .dlogit = dlogit.data<float>()};
+    call.emplace(kernels::GatCall<float>{.graph = graph,
+                                         .heads = heads,
+                                         .depth = depth,
+                                         .options = {},
+                                         .value = value(0),
+                                         .source = dynamic ? nullptr : value(1),
+                                         .destination = value(dynamic ? 1 : 2),
+                                         .vector = dynamic ? value(2) : nullptr,
+                                         .edge = nullptr});
   }
 
   void plain() {
@@ -147,10 +181,13 @@ struct EdgeAttention {
     kernels::gat_backward(Cpu{}, *call, seed.data<float>(), out);
   }
   void operation() {
-    backward(dynamic ? gatv2(graph, inputs[0], inputs[1], inputs[2]) : gat(graph, inputs[0], inputs[1], inputs[2]), seed);
+    backward(dynamic ? gatv2(graph, inputs[0], inputs[1], inputs[2]) : gat(graph, inputs[0], inputs[1], inputs[2]),
+             seed);
     for (const Var& leaf : inputs) leaf.zero_grad();
   }
-  double flops() const { return (dynamic ? 24.0 : 6.0) * static_cast<double>(graph.num_edges() * seed.size(1) * seed.size(2)); }
+  double flops() const {
+    return (dynamic ? 24.0 : 6.0) * static_cast<double>(graph.num_edges() * seed.size(1) * seed.size(2));
+  }
 
   std::string name;
   bool dynamic;
@@ -165,7 +202,8 @@ std::vector<std::int64_t> nci1_sizes(std::int64_t count) {
   Generator generator(3);
   std::vector<std::int64_t> sizes;
   for (std::int64_t g = 0; g < count; ++g)
-    sizes.push_back(std::clamp<std::int64_t>(static_cast<std::int64_t>(26.5 * std::exp(0.42 * generator.normal())), 3, 111));
+    sizes.push_back(
+        std::clamp<std::int64_t>(static_cast<std::int64_t>(26.5 * std::exp(0.42 * generator.normal())), 3, 111));
   return sizes;
 }
 
@@ -195,8 +233,8 @@ void report(const std::vector<Entry>& entries, double seconds) {
     for (std::size_t variant = 0; variant < entry.variants.size(); ++variant) {
       std::vector<double>& list = times[variant];
       std::sort(list.begin(), list.end());
-      fmt::print("{:34} {:>24} {:12.4f} {:12.4f} {:10.1f}\n", entry.name, entry.variants[variant].first, list.front(), list[list.size() / 2],
-                 entry.flops / list.front() * 1e-6);
+      fmt::print("{:34} {:>24} {:12.4f} {:12.4f} {:10.1f}\n", entry.name, entry.variants[variant].first, list.front(),
+                 list[list.size() / 2], entry.flops / list.front() * 1e-6);
     }
   }
 }
@@ -213,14 +251,17 @@ int main(int argc, char** argv) {
   app.add_option("--only", only, "only workloads whose name contains this");
   bool fast_only = false;
   app.add_flag("--fast", fast_only, "leave out the plain kernels");
-  app.add_flag("--cpu", cpu_clock, "measure the time of the processor: steadier on a busy machine, and of use with one thread");
+  app.add_flag("--cpu", cpu_clock,
+               "measure the time of the processor: steadier on a busy machine, and of use with one thread");
   std::vector<std::int64_t> own;
   app.add_option("--own", own, "a workload of your own: graphs, nodes of each, heads, features of a head")->expected(4);
   CLI11_PARSE(app, argc, argv);
   if (thread_count > 0) set_threads(thread_count);
   fmt::print("{} threads, {}\n", threads(), name_of(isa()));
 
-  const auto equal = [](std::int64_t count, std::int64_t size) { return std::vector<std::int64_t>(static_cast<std::size_t>(count), size); };
+  const auto equal = [](std::int64_t count, std::int64_t size) {
+    return std::vector<std::int64_t>(static_cast<std::size_t>(count), size);
+  };
   std::vector<Workload> workloads{
       {"attention 128 x 25, H 8, D 8", equal(128, 25), 8, 8},
       {"attention 32 x 32, H 8, D 16", equal(32, 32), 8, 16},
@@ -230,7 +271,9 @@ int main(int argc, char** argv) {
       {"attention NCI1, dropout 0.5", nci1_sizes(128), 4, 16, 0.5},
       {"attention 1 x 600, H 4, D 64", equal(1, 600), 4, 64},
   };
-  if (!own.empty()) workloads = {{fmt::format("attention {} x {}, H {}, D {}", own[0], own[1], own[2], own[3]), equal(own[0], own[1]), own[2], own[3]}};
+  if (!own.empty())
+    workloads = {{fmt::format("attention {} x {}, H {}, D {}", own[0], own[1], own[2], own[3]), equal(own[0], own[1]),
+                  own[2], own[3]}};
   std::vector<Attention> attentions;
   attentions.reserve(workloads.size());
   std::vector<Entry> entries;
@@ -255,9 +298,11 @@ int main(int argc, char** argv) {
     entries.push_back(both);
   }
   std::vector<std::unique_ptr<EdgeAttention>> edge_attentions;
-  const auto add = [&](const std::string& name, std::int64_t nodes, std::int64_t edges, std::int64_t heads, std::int64_t depth, bool dynamic) {
+  const auto add = [&](const std::string& name, std::int64_t nodes, std::int64_t edges, std::int64_t heads,
+                       std::int64_t depth, bool dynamic) {
     if (name.find(only) == std::string::npos || !own.empty()) return;
-    EdgeAttention& a = *edge_attentions.emplace_back(std::make_unique<EdgeAttention>(name, nodes, edges, heads, depth, dynamic));
+    EdgeAttention& a =
+        *edge_attentions.emplace_back(std::make_unique<EdgeAttention>(name, nodes, edges, heads, depth, dynamic));
     Entry both{name, {}, a.flops()};
     if (!fast_only) both.variants.emplace_back("plain, both", [&a] { a.plain(); });
     both.variants.emplace_back("fast, both", [&a] { a.fast(); });

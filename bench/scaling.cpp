@@ -42,7 +42,10 @@ PreparedData graphs_of(std::int64_t nodes, std::int64_t total) {
   for (std::int64_t g = 0; g < std::max<std::int64_t>(1, total / nodes); ++g) {
     Tensor x = Tensor::empty(Shape{nodes, 8});
     for (float& value : x.values<float>()) value = static_cast<float>(random.uniform(-1, 1));
-    dataset.samples.push_back({.graph = generate::random_regular(random, nodes, 4), .x = x, .edge_attr = {}, .y = Tensor::from(std::vector<std::int64_t>{g % 2})});
+    dataset.samples.push_back({.graph = generate::random_regular(random, nodes, 4),
+                               .x = x,
+                               .edge_attr = {},
+                               .y = Tensor::from(std::vector<std::int64_t>{g % 2})});
   }
   return PreparedData(std::move(dataset), {.encoding = Encoding::none, .encoding_width = 1, .hops = true});
 }
@@ -66,15 +69,20 @@ Point measure(const PreparedData& data, std::int64_t nodes, std::int64_t layers,
     root.zero_grad();
     cross_entropy(model(batch), batch.y).backward();
     optimiser.step();
-    if (step > 0) times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    if (step > 0)
+      times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
   std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
   return {layers, nodes, recompute, times[times.size() / 2], static_cast<double>(allocator::statistics().peak)};
 }
 
 // One curve with and one without recomputation over `x`.
-std::string plot(const std::vector<Point>& points, const char* title, const char* axis, bool time, std::int64_t Point::*x) {
-  report::LinePlot plot{.title = title, .x = {.title = axis, .scale = report::Scale::log}, .y = {.title = time ? "ms per step" : "MiB at the peak of a step", .scale = report::Scale::log}};
+std::string plot(const std::vector<Point>& points, const char* title, const char* axis, bool time,
+                 std::int64_t Point::*x) {
+  report::LinePlot plot{
+      .title = title,
+      .x = {.title = axis, .scale = report::Scale::log},
+      .y = {.title = time ? "ms per step" : "MiB at the peak of a step", .scale = report::Scale::log}};
   for (const bool recompute : {false, true}) {
     report::Series series{.name = recompute ? "layers recomputed" : "everything kept", .markers = true};
     for (const Point& point : points)
@@ -90,7 +98,8 @@ std::string plot(const std::vector<Point>& points, const char* title, const char
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Time and memory of a training step of Gradformer (64 channels, 4 heads) against depth and size of graphs.");
+  CLI::App app(
+      "Time and memory of a training step of Gradformer (64 channels, 4 heads) against depth and size of graphs.");
   std::vector<std::int64_t> depths{4, 12, 24, 48}, sizes{32, 128, 512, 2048, 4096};
   std::int64_t total = 4096;
   int steps = 5, thread_count = 0;
@@ -108,26 +117,32 @@ int main(int argc, char** argv) {
   const auto run = [&](std::vector<Point>& points, const PreparedData& data, std::int64_t nodes, std::int64_t layers) {
     for (const bool recompute : {false, true}) {
       points.push_back(measure(data, nodes, layers, recompute, steps));
-      fmt::print(stderr, "{} layers, graphs of {} nodes{}: {:.4g} ms, {}\n", layers, nodes, recompute ? ", recomputed" : "",
-                 points.back().milliseconds, report::human_bytes(points.back().bytes));
+      fmt::print(stderr, "{} layers, graphs of {} nodes{}: {:.4g} ms, {}\n", layers, nodes,
+                 recompute ? ", recomputed" : "", points.back().milliseconds, report::human_bytes(points.back().bytes));
     }
   };
   const PreparedData middle = graphs_of(128, total);
   for (const std::int64_t layers : depths) run(by_depth, middle, 128, layers);
   for (const std::int64_t nodes : sizes) run(by_size, graphs_of(nodes, total), nodes, 4);
 
-  report::Table table({{"layers", report::Align::right}, {"nodes of a graph", report::Align::right}, {"layers recomputed"}, {"ms per step", report::Align::right},
+  report::Table table({{"layers", report::Align::right},
+                       {"nodes of a graph", report::Align::right},
+                       {"layers recomputed"},
+                       {"ms per step", report::Align::right},
                        {"peak MiB", report::Align::right}});
   for (const std::vector<Point>* points : {&by_depth, &by_size})
     for (const Point& p : *points)
-      table.row({std::to_string(p.layers), std::to_string(p.nodes), p.recompute ? "yes" : "no", fmt::format("{:.1f}", p.milliseconds),
-                 fmt::format("{:.1f}", p.bytes / (1 << 20))});
+      table.row({std::to_string(p.layers), std::to_string(p.nodes), p.recompute ? "yes" : "no",
+                 fmt::format("{:.1f}", p.milliseconds), fmt::format("{:.1f}", p.bytes / (1 << 20))});
   std::filesystem::create_directories(out);
   const std::filesystem::path folder(out);
   write_atomically(folder / "scaling.csv", table.csv());
   write_atomically(folder / "time_by_depth.svg", plot(by_depth, "Time by depth", "layers", true, &Point::layers));
   write_atomically(folder / "memory_by_depth.svg", plot(by_depth, "Memory by depth", "layers", false, &Point::layers));
-  write_atomically(folder / "time_by_size.svg", plot(by_size, "Time by size of graphs", "nodes of a graph", true, &Point::nodes));
-  write_atomically(folder / "memory_by_size.svg", plot(by_size, "Memory by size of graphs", "nodes of a graph", false, &Point::nodes));
-  fmt::print("{} threads, {}, batches of {} nodes\n\n{}\nPlots are in {}\n", threads(), name_of(isa()), total, table.text(), out);
+  write_atomically(folder / "time_by_size.svg",
+                   plot(by_size, "Time by size of graphs", "nodes of a graph", true, &Point::nodes));
+  write_atomically(folder / "memory_by_size.svg",
+                   plot(by_size, "Memory by size of graphs", "nodes of a graph", false, &Point::nodes));
+  fmt::print("{} threads, {}, batches of {} nodes\n\n{}\nPlots are in {}\n", threads(), name_of(isa()), total,
+             table.text(), out);
 }

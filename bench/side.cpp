@@ -1,10 +1,11 @@
-// Our side of a comparison: runs one workload as often as it is told. bench/compare.py talks to it and to a peer in turns.
+// Our side of a comparison: runs one workload as often as it is told. bench/compare.py talks to it and to a peer in
+// turns.
 //
 //     bench/side --workload gat-12k
 //
-// prints a line of JSON when it is ready (with --losses K the numbers in which both sides must agree are in it), then reads lines:
-// "N" runs N repetitions and answers {"ms": [...]}; "quit", or the end of the input, answers with the largest memory that the
-// process ever held, and ends.
+// prints a line of JSON when it is ready (with --losses K the numbers in which both sides must agree are in it), then
+// reads lines: "N" runs N repetitions and answers {"ms": [...]}; "quit", or the end of the input, answers with the
+// largest memory that the process ever held, and ends.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,7 +28,9 @@ namespace {
 
 using namespace atto;
 
-void answer(const nlohmann::json& json) { std::cout << json.dump() << std::endl; }
+void answer(const nlohmann::json& json) {
+  std::cout << json.dump() << std::endl;
+}
 
 // A line such as "VmHWM:   1234 kB" of what the system says of this process, in bytes; 0 where it says nothing.
 std::int64_t memory(const std::string& key) {
@@ -62,9 +65,12 @@ int run(int argc, char** argv) {
   app.add_option("--threads", thread_count, "threads (default: all)");
   app.add_flag("--quick", options.quick, "tiny sizes: a smoke test");
   app.add_option("--data", options.data, "folder with tu/NCI1 and tu/PROTEINS_full");
-  app.add_option("--export", exported, "write what a peer needs into this folder and stop: inputs.safetensors, weights.safetensors");
+  app.add_option("--export", exported,
+                 "write what a peer needs into this folder and stop: inputs.safetensors, weights.safetensors");
   app.add_option("--weights", weights, "start a model from these weights");
-  app.add_option("--losses", losses, "first tell the losses of K steps without dropout (of single operations: result and norms of gradients)");
+  app.add_option(
+      "--losses", losses,
+      "first tell the losses of K steps without dropout (of single operations: result and norms of gradients)");
   CLI11_PARSE(app, argc, argv);
   if (list) {
     fmt::print("{}\n", fmt::join(bench::workload_names(), "\n"));
@@ -84,10 +90,15 @@ int run(int argc, char** argv) {
   if (!exported.empty()) {
     std::filesystem::create_directories(exported);
     write_safetensors(std::filesystem::path(exported) / "inputs.safetensors", workload->inputs());
-    if (workload->model() != nullptr) save_weights(*workload->model(), std::filesystem::path(exported) / "weights.safetensors");
+    if (workload->model() != nullptr)
+      save_weights(*workload->model(), std::filesystem::path(exported) / "weights.safetensors");
     return 0;
   }
-  answer({{"ready", true}, {"threads", threads()}, {"parts", workload->parts()}, {"isa", std::string(name_of(isa()))}, {"losses", checked}});
+  answer({{"ready", true},
+          {"threads", threads()},
+          {"parts", workload->parts()},
+          {"isa", std::string(name_of(isa()))},
+          {"losses", checked}});
   serve(*workload);
   answer({{"start_bytes", before}, {"peak_bytes", memory("VmHWM")}});
   return 0;

@@ -40,7 +40,8 @@ Graph random_graph(std::int64_t nodes, std::int64_t edges) {
   return Graph::from_edges(nodes, src, dst);
 }
 
-// ---- Plain loops: one thread, results summed in memory -------------------------------------------------------------------
+// ---- Plain loops: one thread, results summed in memory
+// -------------------------------------------------------------------
 
 void plain_spmm(const Csr& csr, std::int64_t heads, std::int64_t depth, const float* w, const float* x, float* y) {
   const std::int64_t width = heads * depth;
@@ -49,7 +50,8 @@ void plain_spmm(const Csr& csr, std::int64_t heads, std::int64_t depth, const fl
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
       const std::int64_t edge = csr.edge ? csr.edge[t] : t;
       for (std::int64_t h = 0; h < heads; ++h)
-        for (std::int64_t d = 0; d < depth; ++d) y[r * width + h * depth + d] += w[edge * heads + h] * x[csr.column[t] * width + h * depth + d];
+        for (std::int64_t d = 0; d < depth; ++d)
+          y[r * width + h * depth + d] += w[edge * heads + h] * x[csr.column[t] * width + h * depth + d];
     }
 }
 
@@ -59,7 +61,8 @@ void plain_dot(const Csr& csr, std::int64_t heads, std::int64_t depth, const flo
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t)
       for (std::int64_t h = 0; h < heads; ++h) {
         float sum = 0;
-        for (std::int64_t d = 0; d < depth; ++d) sum += q[r * width + h * depth + d] * k[csr.column[t] * width + h * depth + d];
+        for (std::int64_t d = 0; d < depth; ++d)
+          sum += q[r * width + h * depth + d] * k[csr.column[t] * width + h * depth + d];
         e[t * heads + h] = sum;
       }
 }
@@ -69,7 +72,8 @@ void plain_softmax(const Csr& csr, std::int64_t heads, const float* z, float* a)
     for (std::int64_t h = 0; h < heads; ++h) {
       float top = -INFINITY, sum = 0;
       for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) top = std::max(top, z[t * heads + h]);
-      for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) sum += a[t * heads + h] = std::exp(z[t * heads + h] - top);
+      for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t)
+        sum += a[t * heads + h] = std::exp(z[t * heads + h] - top);
       for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) a[t * heads + h] /= sum;
     }
 }
@@ -79,7 +83,8 @@ void plain_softmax_gradient(const Csr& csr, std::int64_t heads, const float* a, 
     for (std::int64_t h = 0; h < heads; ++h) {
       float dot = 0;
       for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) dot += a[t * heads + h] * da[t * heads + h];
-      for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) dz[t * heads + h] = a[t * heads + h] * (da[t * heads + h] - dot);
+      for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t)
+        dz[t * heads + h] = a[t * heads + h] * (da[t * heads + h] - dot);
     }
 }
 
@@ -96,8 +101,8 @@ void plain_gated(const Csr& csr, std::int64_t width, const float* s, const float
   }
 }
 
-void plain_gated_gradient(const Csr& in, const Csr& out, std::int64_t width, const float* s, const float* x, const float* gates, const float* y,
-                          const float* dy, float* ds, float* dx) {
+void plain_gated_gradient(const Csr& in, const Csr& out, std::int64_t width, const float* s, const float* x,
+                          const float* gates, const float* y, const float* dy, float* ds, float* dx) {
   for (std::int64_t r = 0; r < in.rows; ++r)
     for (std::int64_t t = in.offsets[r]; t < in.offsets[r + 1]; ++t)
       for (std::int64_t c = 0; c < width; ++c)
@@ -111,7 +116,8 @@ void plain_gated_gradient(const Csr& in, const Csr& out, std::int64_t width, con
       }
 }
 
-// ---- Measurement ---------------------------------------------------------------------------------------------------------
+// ---- Measurement
+// ---------------------------------------------------------------------------------------------------------
 
 double milliseconds(const std::function<void()>& f) {
   const auto start = std::chrono::steady_clock::now();
@@ -131,8 +137,8 @@ void compare(const std::string& workload, double seconds, double bytes, const Va
     }
   for (std::size_t v = 0; v < variants.size(); ++v) {
     std::sort(times[v].begin(), times[v].end());
-    fmt::print("{:44} {:16} {:10.4f} {:10.4f} {:8.1f} {:8.2f}\n", workload, variants[v].first, times[v].front(), times[v][times[v].size() / 2],
-               bytes / times[v].front() * 1e-6, times[0].front() / times[v].front());
+    fmt::print("{:44} {:16} {:10.4f} {:10.4f} {:8.1f} {:8.2f}\n", workload, variants[v].first, times[v].front(),
+               times[v][times[v].size() / 2], bytes / times[v].front() * 1e-6, times[0].front() / times[v].front());
   }
 }
 
@@ -150,7 +156,8 @@ struct Bench {
   }
 
   void all() const {
-    const double e = static_cast<double>(edges), n = static_cast<double>(nodes), w = static_cast<double>(width), h = static_cast<double>(heads);
+    const double e = static_cast<double>(edges), n = static_cast<double>(nodes), w = static_cast<double>(width),
+                 h = static_cast<double>(heads);
     const Var x = Var::leaf(random({nodes, heads, depth}, 1)), k = Var::leaf(random({nodes, heads, depth}, 2));
     const Var weights = Var::leaf(random({edges, heads}, 3));
     const Tensor dy = random({nodes, heads, depth}, 4), de = random({edges, heads}, 5);
@@ -172,23 +179,23 @@ struct Bench {
             plain_spmm(out, heads, depth, wp, dyp, yp);
             plain_dot(in, heads, depth, dyp, xp, ep);
           }},
-         {"operation",
-          [&] {
+         {"operation", [&] {
             backward(spmm(g, weights, x), dy);
             clear({weights, x});
           }}});
     run("edge_dot", e * (w + h + 1) + n * w,
-        {{"plain", [&] { plain_dot(in, heads, depth, xp, kp, ep); }}, {"kernel", [&] { kernels::edge_dot(Cpu{}, in, heads, depth, xp, kp, ep); }}});
+        {{"plain", [&] { plain_dot(in, heads, depth, xp, kp, ep); }},
+         {"kernel", [&] { kernels::edge_dot(Cpu{}, in, heads, depth, xp, kp, ep); }}});
     run("edge_softmax", 2 * e * h,
-        {{"plain", [&] { plain_softmax(in, heads, wp, ep); }}, {"kernel", [&] { kernels::edge_softmax(Cpu{}, in, heads, wp, ep); }}});
+        {{"plain", [&] { plain_softmax(in, heads, wp, ep); }},
+         {"kernel", [&] { kernels::edge_softmax(Cpu{}, in, heads, wp, ep); }}});
     run("edge_softmax, both", 5 * e * h,
         {{"plain",
           [&] {
             plain_softmax(in, heads, wp, ep);
             plain_softmax_gradient(in, heads, ep, dep, e2p);
           }},
-         {"operation",
-          [&] {
+         {"operation", [&] {
             backward(edge_softmax(g, weights), de);
             clear({weights});
           }}});
@@ -244,8 +251,8 @@ int main(int argc, char** argv) {
   app.add_flag("--large", large, "also 100,000 nodes and 1,000,000 edges");
   CLI11_PARSE(app, argc, argv);
   if (thread_count > 0) set_threads(thread_count);
-  fmt::print("{} threads, {}\n{:44} {:16} {:>10} {:>10} {:>8} {:>8}\n", threads(), name_of(isa()), "workload", "variant", "minimum ms", "median ms",
-             "GB/s", "ratio");
+  fmt::print("{} threads, {}\n{:44} {:16} {:>10} {:>10} {:>8} {:>8}\n", threads(), name_of(isa()), "workload",
+             "variant", "minimum ms", "median ms", "GB/s", "ratio");
   for (const auto& [nodes, edges] : {std::pair{100, 320}, {12500, 40500}, {100000, 1000000}}) {
     if (nodes > 50000 && !large) continue;
     const Graph g = random_graph(nodes, edges);

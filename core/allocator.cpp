@@ -21,8 +21,8 @@ constexpr std::size_t kGuard = 64;  // at least so many bytes behind
 constexpr std::size_t kHeadGuard = 32;
 constexpr unsigned char kGuardByte = 0xA5;
 
-// Lies in front of every block, one cache line. Its last bytes are the front guard: a kernel that writes in front of its
-// rows hits them first.
+// Lies in front of every block, one cache line. Its last bytes are the front guard: a kernel that writes in front of
+// its rows hits them first.
 struct alignas(kAlignment) Header {
   std::size_t requested;  // bytes the caller asked for
   Header* next;           // while it is free
@@ -31,7 +31,8 @@ struct alignas(kAlignment) Header {
   bool guarded;
   std::array<unsigned char, 39> front_guard;
 };
-static_assert(sizeof(Header) == kAlignment && offsetof(Header, front_guard) + sizeof(Header::front_guard) == kAlignment);
+static_assert(sizeof(Header) == kAlignment &&
+              offsetof(Header, front_guard) + sizeof(Header::front_guard) == kAlignment);
 
 // Four bins for each power of two: at most 25 % of a block is wasted.
 constexpr std::uint32_t bin_of(std::size_t size) {
@@ -80,8 +81,8 @@ Arena& arena() {
   return *instance;
 }
 
-// Each thread keeps some small blocks for itself, which a tape takes and gives back by the thousand: no lock is needed for
-// them. Its share of the statistics is settled with the arena's now and then.
+// Each thread keeps some small blocks for itself, which a tape takes and gives back by the thousand: no lock is needed
+// for them. Its share of the statistics is settled with the arena's now and then.
 constexpr std::uint32_t kSmallBins = bin_of(std::size_t{32} << 10) + 1;
 constexpr std::size_t kKeptPerBin = std::size_t{1} << 20;
 constexpr std::int64_t kUnsettled = std::int64_t{256} << 10;
@@ -126,8 +127,10 @@ void reserve(Arena& a, std::size_t size, std::size_t bytes) {
   const auto over = [&] { return a.limit > 0 && static_cast<std::int64_t>(size) > a.limit - a.statistics.reserved; };
   if (over()) give_back(a);
   if (over())
-    throw MemoryError({.op = "allocate", .argument = "memory",
-                       .got = "a request for " + std::to_string(bytes) + " bytes while " + std::to_string(a.statistics.in_use) + " are in use",
+    throw MemoryError({.op = "allocate",
+                       .argument = "memory",
+                       .got = "a request for " + std::to_string(bytes) + " bytes while " +
+                              std::to_string(a.statistics.in_use) + " are in use",
                        .expected = "at most " + std::to_string(a.limit) + " bytes together",
                        .hint = "raise the memory limit, or use smaller batches or a smaller model"});
   a.statistics.reserved += static_cast<std::int64_t>(size);
@@ -142,9 +145,12 @@ Header* ask_system(Arena& a, std::size_t size, std::size_t bytes) {
   block = std::aligned_alloc(kAlignment, size);
   if (block != nullptr) return static_cast<Header*>(block);
   a.statistics.reserved -= static_cast<std::int64_t>(size);
-  throw MemoryError({.op = "allocate", .argument = "memory",
-                     .got = "a request for " + std::to_string(bytes) + " bytes while " + std::to_string(a.statistics.in_use) + " are in use",
-                     .expected = "memory that the system still has", .hint = "use smaller batches or a smaller model"});
+  throw MemoryError({.op = "allocate",
+                     .argument = "memory",
+                     .got = "a request for " + std::to_string(bytes) + " bytes while " +
+                            std::to_string(a.statistics.in_use) + " are in use",
+                     .expected = "memory that the system still has",
+                     .hint = "use smaller batches or a smaller model"});
 }
 
 // The cache itself is trivial and outlives this object: blocks may still come back while a thread ends.
@@ -156,12 +162,16 @@ struct Closing {
     cache.closed = true;
   }
 };
-void watch() { static thread_local Closing closing; }
+void watch() {
+  static thread_local Closing closing;
+}
 
 std::atomic<int> guard_depth{0};
 
 // Behind what the caller asked for everything up to the end of the block is guarded: overruns jump.
-std::size_t rear_guard(const Header* header) { return size_of_bin(header->bin) - sizeof(Header) - header->requested; }
+std::size_t rear_guard(const Header* header) {
+  return size_of_bin(header->bin) - sizeof(Header) - header->requested;
+}
 
 void set_guards(Header* header) {
   auto* data = reinterpret_cast<unsigned char*>(header + 1);
@@ -176,7 +186,8 @@ bool guards_intact(const Header* header) {
   const auto* rear = data + header->requested;
   const auto is_guard = [](unsigned char byte) { return byte == kGuardByte; };
   if (header->head > 0 && !std::all_of(data + header->head - kHeadGuard, data + header->head, is_guard)) return false;
-  return std::all_of(header->front_guard.begin(), header->front_guard.end(), is_guard) && std::all_of(rear, rear + rear_guard(header), is_guard);
+  return std::all_of(header->front_guard.begin(), header->front_guard.end(), is_guard) &&
+         std::all_of(rear, rear + rear_guard(header), is_guard);
 }
 
 // Batches differ in size from step to step, so a block that is free is often a little larger than what is asked for. It
@@ -213,7 +224,8 @@ void* allocate(std::size_t bytes, std::size_t head) {
   const bool guarded = guard_depth.load(std::memory_order_relaxed) > 0;
   const std::size_t extra = sizeof(Header) + (guarded ? kGuard : 0);
   if (bytes > (std::size_t{1} << 62))
-    throw ValueError({.op = "allocate", .argument = "bytes", .got = std::to_string(bytes), .expected = "at most 2^62", .hint = {}});
+    throw ValueError(
+        {.op = "allocate", .argument = "bytes", .got = std::to_string(bytes), .expected = "at most 2^62", .hint = {}});
   const std::uint32_t bin = bin_of(bytes + extra);
   Header* header = nullptr;
   if (bin < kSmallBins && !cache.free[bin].empty()) {
@@ -240,7 +252,8 @@ void release(void* block) noexcept {
   const std::uint32_t bin = header->bin;
   const std::size_t size = size_of_bin(bin);
   cache.in_use -= static_cast<std::int64_t>(size);
-  if (bin < kSmallBins && !header->guarded && !cache.closed && cache.in_use > -kUnsettled && cache.count[bin] < kKeptPerBin / size) {
+  if (bin < kSmallBins && !header->guarded && !cache.closed && cache.in_use > -kUnsettled &&
+      cache.count[bin] < kKeptPerBin / size) {
     if (!cache.watched) watch();
     cache.free[bin].push(header);
     ++cache.count[bin];
@@ -274,7 +287,11 @@ void trim() {
 
 void set_limit(std::int64_t bytes) {
   if (bytes < 0)
-    throw ValueError({.op = "set_limit", .argument = "bytes", .got = std::to_string(bytes), .expected = "at least 1, or 0 for no limit", .hint = {}});
+    throw ValueError({.op = "set_limit",
+                      .argument = "bytes",
+                      .got = std::to_string(bytes),
+                      .expected = "at least 1, or 0 for no limit",
+                      .hint = {}});
   std::lock_guard lock(arena().mutex);
   arena().limit = bytes;
 }
@@ -284,7 +301,11 @@ std::int64_t limit() {
   return arena().limit;
 }
 
-GuardMode::GuardMode() { guard_depth.fetch_add(1); }
-GuardMode::~GuardMode() { guard_depth.fetch_sub(1); }
+GuardMode::GuardMode() {
+  guard_depth.fetch_add(1);
+}
+GuardMode::~GuardMode() {
+  guard_depth.fetch_sub(1);
+}
 
 }  // namespace atto::allocator

@@ -16,33 +16,36 @@ namespace {
 
 blasint to_blas(std::int64_t size) {
   if (size > std::numeric_limits<blasint>::max())
-    throw ShapeError({.op = "gemm", .argument = "size", .got = std::to_string(size), .expected = "at most 2^31 - 1", .hint = {}});
+    throw ShapeError(
+        {.op = "gemm", .argument = "size", .got = std::to_string(size), .expected = "at most 2^31 - 1", .hint = {}});
   return static_cast<blasint>(size);
 }
 
-void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, float alpha, const float* a, blasint lda,
-          const float* b, blasint ldb, float beta, float* c, blasint ldc) {
+void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, float alpha, const float* a,
+          blasint lda, const float* b, blasint ldb, float beta, float* c, blasint ldc) {
   keep_to_this_thread();
   cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
-void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, double alpha, const double* a, blasint lda,
-          const double* b, blasint ldb, double beta, double* c, blasint ldc) {
+void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blasint m, blasint n, blasint k, double alpha, const double* a,
+          blasint lda, const double* b, blasint ldb, double beta, double* c, blasint ldc) {
   keep_to_this_thread();
   cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-// A float product of at most this many multiply-adds is done without packing its operands first, and a fifth faster, if op(B)
-// is not a transpose. Only the cores with AVX-512 have such kernels (sgemm_small_kernel_permit in OpenBLAS).
+// A float product of at most this many multiply-adds is done without packing its operands first, and a fifth faster, if
+// op(B) is not a transpose. Only the cores with AVX-512 have such kernels (sgemm_small_kernel_permit in OpenBLAS).
 template <class T>
 std::int64_t unpacked_work() {
   static const std::int64_t work = [] {
     const std::string core = openblas_get_corename();
-    return core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids" ? std::int64_t{1'000'000} : std::int64_t{0};
+    return core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids" ? std::int64_t{1'000'000}
+                                                                                  : std::int64_t{0};
   }();
   return sizeof(T) == 4 ? work : 0;
 }
 
-// The largest part of a dimension that keeps a product unpacked, given the sizes of the other two; 0 when it is not worth it.
+// The largest part of a dimension that keeps a product unpacked, given the sizes of the other two; 0 when it is not
+// worth it.
 template <class T>
 std::int64_t unpacked_part(std::int64_t a, std::int64_t b) {
   const std::int64_t part = unpacked_work<T>() / std::max<std::int64_t>(1, a * b) / 16 * 16;
@@ -59,18 +62,18 @@ void transpose(std::int64_t rows, std::int64_t columns, const double* a, double*
 // Multiply-adds that one tile should hold: about 50 microseconds of a core.
 constexpr std::int64_t kTileWork = std::int64_t{1} << 22;
 
-// Products with a long inner dimension and a small result (weight gradients) are cut along k into partial results that are
-// added in order; others are cut along the rows of C.
+// Products with a long inner dimension and a small result (weight gradients) are cut along k into partial results that
+// are added in order; others are cut along the rows of C.
 template <class T>
-void gemm_split_k(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t slice, T alpha, const T* a,
-                  const T* b, T beta, T* c) {
+void gemm_split_k(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t slice, T alpha,
+                  const T* a, const T* b, T beta, T* c) {
   const std::int64_t slices = (k + slice - 1) / slice;
   const std::int64_t size = checked_multiply(m, n);
   Storage partial(static_cast<std::size_t>(checked_multiply(checked_multiply(slices, size), sizeof(T))), Device{});
   T* sums = reinterpret_cast<T*>(partial.data());
   parallel_chunks(k, slice, m * n, [&](std::int64_t index, std::int64_t begin, std::int64_t end) {
-    gemm_tile<T>(ta, tb, m, n, end - begin, alpha, ta ? a + begin * m : a + begin, ta ? m : k, tb ? b + begin : b + begin * n,
-                 tb ? k : n, T{0}, sums + index * size, n);
+    gemm_tile<T>(ta, tb, m, n, end - begin, alpha, ta ? a + begin * m : a + begin, ta ? m : k,
+                 tb ? b + begin : b + begin * n, tb ? k : n, T{0}, sums + index * size, n);
   });
   parallel_for(size, slices, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -91,8 +94,8 @@ void keep_to_this_thread() {
 }
 
 template <class T>
-void gemm_tile(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t lda, const T* b,
-               std::int64_t ldb, T beta, T* c, std::int64_t ldc) {
+void gemm_tile(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t lda,
+               const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) {
   if (m == 0 || n == 0) return;
   if (k == 0) {
     for (std::int64_t i = 0; i < m; ++i)
@@ -100,13 +103,14 @@ void gemm_tile(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k,
     return;
   }
   const auto one = [&](std::int64_t rows, std::int64_t inner, const T* from_a, const T* from_b, T keep, T* to) {
-    call(ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, to_blas(rows), to_blas(n), to_blas(inner), alpha, from_a,
-         to_blas(lda), from_b, to_blas(ldb), keep, to, to_blas(ldc));
+    call(ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, to_blas(rows), to_blas(n), to_blas(inner),
+         alpha, from_a, to_blas(lda), from_b, to_blas(ldb), keep, to, to_blas(ldc));
   };
   if (const std::int64_t rows = tb || ta ? 0 : unpacked_part<T>(n, k); rows > 0 && rows < m) {
     for (std::int64_t i = 0; i < m; i += rows) one(std::min(rows, m - i), k, a + i * lda, b, beta, c + i * ldc);
   } else if (const std::int64_t inner = tb || !ta ? 0 : unpacked_part<T>(m, n); inner > 0 && inner < k) {
-    for (std::int64_t l = 0; l < k; l += inner) one(m, std::min(inner, k - l), a + l * lda, b + l * ldb, l == 0 ? beta : T{1}, c);
+    for (std::int64_t l = 0; l < k; l += inner)
+      one(m, std::min(inner, k - l), a + l * lda, b + l * ldb, l == 0 ? beta : T{1}, c);
   } else {
     one(m, k, a, b, beta, c);
   }
@@ -115,7 +119,8 @@ void gemm_tile(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k,
 template <class T>
 RightFactor<T>::RightFactor(bool transpose_b, std::int64_t rows, std::int64_t n, std::int64_t k, const T* b)
     : transpose_(transpose_b), n_(n), k_(k), b_(b) {
-  part_ = std::max<std::int64_t>(128, kTileWork / std::max<std::int64_t>(1, n * k) / 32 * 32);  // fewer do not pay for packing b
+  part_ = std::max<std::int64_t>(
+      128, kTileWork / std::max<std::int64_t>(1, n * k) / 32 * 32);  // fewer do not pay for packing b
   if (!transpose_b || rows < 256 || unpacked_part<T>(n, k) == 0) return;
   copy_ = Storage(static_cast<std::size_t>(n * k) * sizeof(T), Device{});
   transpose(n, k, b, reinterpret_cast<T*>(copy_.data()));
@@ -129,31 +134,37 @@ void RightFactor<T>::multiply(std::int64_t rows, T alpha, const T* a, T beta, T*
 }
 
 template <class T>
-void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, const T* b, T beta, T* c) {
+void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, const T* b, T beta,
+          T* c) {
   if (m == 0 || n == 0) return;
   const std::int64_t slice = std::max<std::int64_t>(512, kTileWork / std::max<std::int64_t>(1, m * n) / 64 * 64);
   if (k >= 2 * slice && k >= 4 * std::max(m, n)) return gemm_split_k<T>(ta, tb, m, n, k, slice, alpha, a, b, beta, c);
   const RightFactor<T> factor(tb, ta ? 0 : m, n, k, b);
   if (m <= factor.part()) {  // few rows, perhaps long ones
     const std::int64_t width = std::max<std::int64_t>(128, kTileWork / std::max<std::int64_t>(1, m * k) / 32 * 32);
-    parallel_chunks(n, width, m * std::max<std::int64_t>(1, k), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-      gemm_tile<T>(ta, tb, m, end - begin, k, alpha, a, ta ? m : k, tb ? b + begin * k : b + begin, tb ? k : n, beta, c + begin, n);
-    });
+    parallel_chunks(n, width, m * std::max<std::int64_t>(1, k),
+                    [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+                      gemm_tile<T>(ta, tb, m, end - begin, k, alpha, a, ta ? m : k, tb ? b + begin * k : b + begin,
+                                   tb ? k : n, beta, c + begin, n);
+                    });
     return;
   }
-  parallel_chunks(m, factor.part(), n * std::max<std::int64_t>(1, k), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-    if (ta) gemm_tile<T>(true, tb, end - begin, n, k, alpha, a + begin, m, b, tb ? k : n, beta, c + begin * n, n);
-    else factor.multiply(end - begin, alpha, a + begin * k, beta, c + begin * n);
-  });
+  parallel_chunks(
+      m, factor.part(), n * std::max<std::int64_t>(1, k), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+        if (ta) gemm_tile<T>(true, tb, end - begin, n, k, alpha, a + begin, m, b, tb ? k : n, beta, c + begin * n, n);
+        else factor.multiply(end - begin, alpha, a + begin * k, beta, c + begin * n);
+      });
 }
 
 template class RightFactor<float>;
 template class RightFactor<double>;
-template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, float, const float*, const float*, float, float*);
-template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, double, const double*, const double*, double, double*);
-template void gemm_tile(bool, bool, std::int64_t, std::int64_t, std::int64_t, float, const float*, std::int64_t, const float*,
-                        std::int64_t, float, float*, std::int64_t);
-template void gemm_tile(bool, bool, std::int64_t, std::int64_t, std::int64_t, double, const double*, std::int64_t, const double*,
-                        std::int64_t, double, double*, std::int64_t);
+template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, float, const float*, const float*, float,
+                   float*);
+template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, double, const double*, const double*, double,
+                   double*);
+template void gemm_tile(bool, bool, std::int64_t, std::int64_t, std::int64_t, float, const float*, std::int64_t,
+                        const float*, std::int64_t, float, float*, std::int64_t);
+template void gemm_tile(bool, bool, std::int64_t, std::int64_t, std::int64_t, double, const double*, std::int64_t,
+                        const double*, std::int64_t, double, double*, std::int64_t);
 
 }  // namespace atto::blas

@@ -1,6 +1,6 @@
 #pragma once
-// Matrix products on OpenBLAS. OpenBLAS always runs with one thread inside our own parallel regions; a large product is cut
-// into tiles by its shape alone, so that the bits do not depend on the number of threads.
+// Matrix products on OpenBLAS. OpenBLAS always runs with one thread inside our own parallel regions; a large product is
+// cut into tiles by its shape alone, so that the bits do not depend on the number of threads.
 
 #include <cstdint>
 
@@ -8,15 +8,15 @@
 
 namespace atto::blas {
 
-/// Comes before every call of OpenBLAS: it must not start threads of its own beside ours, or its results depend on their number.
-/// Its OpenMP build asks how many there are anew on each thread that calls, so each says it once.
+/// Comes before every call of OpenBLAS: it must not start threads of its own beside ours, or its results depend on
+/// their number. Its OpenMP build asks how many there are anew on each thread that calls, so each says it once.
 void keep_to_this_thread();
 
-/// C[m,n] = alpha * op(A)[m,k] * op(B)[k,n] + beta * C, row-major, contiguous; op transposes when the flag is set (A is then
-/// stored [k,m], B [n,k]). beta = 0 never reads C. k = 0 scales C by beta. Cost: 2 m n k FLOP.
+/// C[m,n] = alpha * op(A)[m,k] * op(B)[k,n] + beta * C, row-major, contiguous; op transposes when the flag is set (A is
+/// then stored [k,m], B [n,k]). beta = 0 never reads C. k = 0 scales C by beta. Cost: 2 m n k FLOP.
 template <class T>
-void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, const T* b,
-          T beta, T* c);
+void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
+          const T* b, T beta, T* c);
 
 /// The same with leading dimensions (row strides), one tile, on the calling thread: for use inside parallel kernels.
 template <class T>

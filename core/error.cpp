@@ -15,7 +15,10 @@ std::string compose(const ErrorText& text) {
 }
 
 ErrorText file_text(const std::string& path, const std::string& place, std::string reason, std::string hint) {
-  return {.op = path, .argument = place.empty() ? std::move(reason) : place + ": " + reason, .got = {}, .expected = {},
+  return {.op = path,
+          .argument = place.empty() ? std::move(reason) : place + ": " + reason,
+          .got = {},
+          .expected = {},
           .hint = std::move(hint)};
 }
 
@@ -24,6 +27,8 @@ ErrorText file_text(const std::string& path, const std::string& place, std::stri
 Error::Error(ErrorText text) : std::runtime_error(compose(text)), text_(std::move(text)) {}
 
 FileError::FileError(std::string path, std::string place, std::string reason, std::string hint)
-    : Error(file_text(path, place, std::move(reason), std::move(hint))), path_(std::move(path)), place_(std::move(place)) {}
+    : Error(file_text(path, place, std::move(reason), std::move(hint))),
+      path_(std::move(path)),
+      place_(std::move(place)) {}
 
 }  // namespace atto

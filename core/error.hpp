@@ -1,5 +1,6 @@
 #pragma once
-// One family of exceptions. Every error names the operation, the argument, what it got, what it expected and what to do.
+// One family of exceptions. Every error names the operation, the argument, what it got, what it expected and what to
+// do.
 
 #include <cstdint>
 #include <stdexcept>
@@ -62,7 +63,8 @@ class NumericError : public Error {
   using Error::Error;
 };
 
-/// Memory that the system does not have, or that a limit refuses (core/allocator.hpp). Nothing was allocated; the process can go on.
+/// Memory that the system does not have, or that a limit refuses (core/allocator.hpp). Nothing was allocated; the
+/// process can go on.
 class MemoryError : public Error {
  public:
   using Error::Error;

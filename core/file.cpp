@@ -128,7 +128,9 @@ std::string read_file(const std::filesystem::path& path) {
     // A file with holes may be larger than any memory.
     const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
     if (static_cast<double>(status.st_size) > memory)
-      throw FileError(path.string(), {}, "cannot read: " + std::to_string(status.st_size) + " bytes, more than the memory of this machine");
+      throw FileError(
+          path.string(), {},
+          "cannot read: " + std::to_string(status.st_size) + " bytes, more than the memory of this machine");
     out.reserve(static_cast<std::size_t>(status.st_size) + 1);
   }
   constexpr std::size_t block = std::size_t{1} << 16;

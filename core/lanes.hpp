@@ -1,7 +1,7 @@
 #pragma once
-// Short vectors for *_simd.cpp, on the vector types that g++ and clang share: `Lanes<float, 16>` adds, multiplies, compares
-// and selects (`mask ? a : b`) like a number. Everything is inlined always, so that no copy of one instruction set is left
-// behind for another.
+// Short vectors for *_simd.cpp, on the vector types that g++ and clang share: `Lanes<float, 16>` adds, multiplies,
+// compares and selects (`mask ? a : b`) like a number. Everything is inlined always, so that no copy of one instruction
+// set is left behind for another.
 
 #include <cstdint>
 
@@ -47,9 +47,9 @@ inline constexpr int kRegisterBytes<Avx512> = 64;
 template <class Isa, class T>
 inline constexpr int kLanes = kRegisterBytes<Isa> / static_cast<int>(sizeof(T));
 
-/// Calls `f.template operator()<N>()` with as many lanes as fit a run of `count` numbers: a register, a half, a quarter, or one
-/// (float64, which serves gradient checks: a register or one). Whole vectors cover the run, the last of which ends where the
-/// run ends and may overlap the one before: `lane_start<N>(k, count)`.
+/// Calls `f.template operator()<N>()` with as many lanes as fit a run of `count` numbers: a register, a half, a
+/// quarter, or one (float64, which serves gradient checks: a register or one). Whole vectors cover the run, the last of
+/// which ends where the run ends and may overlap the one before: `lane_start<N>(k, count)`.
 template <class Isa, class T, class F>
 [[gnu::always_inline]] inline void with_lanes(std::int64_t count, F&& f) {
   constexpr int all = kLanes<Isa, T>;
@@ -141,10 +141,12 @@ template <class T, int N>
     const auto cd = __builtin_shufflevector(c, d, 0, 1, 4, 5) + __builtin_shufflevector(c, d, 2, 3, 6, 7);
     return __builtin_shufflevector(ab, cd, 0, 2, 4, 6) + __builtin_shufflevector(ab, cd, 1, 3, 5, 7);
   } else if constexpr (N == 8) {
-    const auto ab = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
-    const auto cd = __builtin_shufflevector(c, d, 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(c, d, 4, 5, 6, 7, 12, 13, 14, 15);
-    const auto all =
-        __builtin_shufflevector(ab, cd, 0, 1, 4, 5, 8, 9, 12, 13) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7, 10, 11, 14, 15);
+    const auto ab = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+                    __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    const auto cd = __builtin_shufflevector(c, d, 0, 1, 2, 3, 8, 9, 10, 11) +
+                    __builtin_shufflevector(c, d, 4, 5, 6, 7, 12, 13, 14, 15);
+    const auto all = __builtin_shufflevector(ab, cd, 0, 1, 4, 5, 8, 9, 12, 13) +
+                     __builtin_shufflevector(ab, cd, 2, 3, 6, 7, 10, 11, 14, 15);
     return __builtin_shufflevector(all, all, 0, 2, 4, 6) + __builtin_shufflevector(all, all, 1, 3, 5, 7);
   } else {
     static_assert(N == 16);
@@ -166,8 +168,8 @@ template <class V>
   return ((a > b) | (a != a)) ? a : b;
 }
 
-/// e^x. float: within 1.1 units in the last place; 0 where the result is below 2^-125, because subnormal numbers, which the
-/// exponential of masked values would pass through, cost most processors a hundred cycles each.
+/// e^x. float: within 1.1 units in the last place; 0 where the result is below 2^-125, because subnormal numbers, which
+/// the exponential of masked values would pass through, cost most processors a hundred cycles each.
 template <class T, int N>
 [[gnu::always_inline]] inline Lanes<T, N> exp(Lanes<T, N> x) {
   using V = Lanes<T, N>;
@@ -178,8 +180,8 @@ template <class T, int N>
       return x;
     }
   } else {
-    // x = n ln 2 + r with |r| <= ln 2 / 2; e^r by the polynomial of Cephes' expf, then 2 e^r times 2^(n - 1), which reaches the
-    // top of the range. Adding 1.5 2^23 rounds to the nearest integer and leaves it in the low bits.
+    // x = n ln 2 + r with |r| <= ln 2 / 2; e^r by the polynomial of Cephes' expf, then 2 e^r times 2^(n - 1), which
+    // reaches the top of the range. Adding 1.5 2^23 rounds to the nearest integer and leaves it in the low bits.
     using I = IntLanes<T, N>;
     const V low = splat<N>(-87.0f), high = splat<N>(89.0f);
     V c = x < low ? low : x;

@@ -48,7 +48,9 @@ struct Job {
   std::exception_ptr failure{};
 
   void work() noexcept {
-    for (std::int64_t chunk; !failed.load(std::memory_order_relaxed) && (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) try {
+    for (std::int64_t chunk;
+         !failed.load(std::memory_order_relaxed) && (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;)
+      try {
         body(context, chunk);
       } catch (...) {
         if (!failed.exchange(true)) failure = std::current_exception();  // read when all have stopped
@@ -64,8 +66,9 @@ void pause() {
 #endif
 }
 
-// Threads that help whoever runs a loop. The caller never waits for a helper that has not begun: where another program holds the
-// processor, a barrier of OpenMP lasts until the scheduler's next turn, some milliseconds for a loop of some microseconds.
+// Threads that help whoever runs a loop. The caller never waits for a helper that has not begun: where another program
+// holds the processor, a barrier of OpenMP lasts until the scheduler's next turn, some milliseconds for a loop of some
+// microseconds.
 class Team {
  public:
   void run(Job& job, int helpers) {
@@ -88,7 +91,8 @@ class Team {
       const std::lock_guard lock(mutex_);
       job_ = nullptr;
     }
-    for (int spins = 0; job.helpers.load(std::memory_order_acquire) != 0; ++spins) spins < kSpins ? pause() : std::this_thread::yield();
+    for (int spins = 0; job.helpers.load(std::memory_order_acquire) != 0; ++spins)
+      spins < kSpins ? pause() : std::this_thread::yield();
   }
 
   // One loop at a time; further callers do their own work alone.
@@ -131,11 +135,14 @@ Team& team() {
 
 }  // namespace
 
-int threads() { return thread_count().load(std::memory_order_relaxed); }
+int threads() {
+  return thread_count().load(std::memory_order_relaxed);
+}
 
 void set_threads(int count) {
   if (count < 1)
-    throw ValueError({.op = "set_threads", .argument = "count", .got = std::to_string(count), .expected = "at least 1", .hint = {}});
+    throw ValueError(
+        {.op = "set_threads", .argument = "count", .got = std::to_string(count), .expected = "at least 1", .hint = {}});
   thread_count().store(count, std::memory_order_relaxed);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// The one policy for using several threads. Work is cut into chunks whose borders depend on the size of the work and never on
-// the number of threads; each chunk is done by one thread. So the bits of a result do not depend on the number of threads, as
-// long as no two chunks write the same place.
+// The one policy for using several threads. Work is cut into chunks whose borders depend on the size of the work and
+// never on the number of threads; each chunk is done by one thread. So the bits of a result do not depend on the number
+// of threads, as long as no two chunks write the same place.
 
 #include <algorithm>
 #include <cstdint>
@@ -25,8 +25,8 @@ inline constexpr std::int64_t kSerialWork = 1 << 16;
 /// Elementary operations that a chunk should hold, so that handing it out costs little beside doing it.
 inline constexpr std::int64_t kChunkWork = 1 << 14;
 
-/// Cuts 0..n into chunks of `chunk` items (the last may be shorter) and calls f(index, begin, end) for each, in parallel when
-/// n * work_per_item is worth it. For partial results that are combined in order of `index` afterwards.
+/// Cuts 0..n into chunks of `chunk` items (the last may be shorter) and calls f(index, begin, end) for each, in
+/// parallel when n * work_per_item is worth it. For partial results that are combined in order of `index` afterwards.
 template <class F>
 void parallel_chunks(std::int64_t n, std::int64_t chunk, std::int64_t work_per_item, F&& f) {
   if (n <= 0) return;
@@ -38,8 +38,8 @@ void parallel_chunks(std::int64_t n, std::int64_t chunk, std::int64_t work_per_i
                      [](void* context, std::int64_t index) { (*static_cast<decltype(body)*>(context))(index); });
 }
 
-/// Calls f(begin, end) for ranges that cover 0..n. `work_per_item` counts elementary operations (a multiply-add, a byte moved)
-/// and decides the size of the ranges; ranges of more than 64 items begin at multiples of 64, for vectors' sake.
+/// Calls f(begin, end) for ranges that cover 0..n. `work_per_item` counts elementary operations (a multiply-add, a byte
+/// moved) and decides the size of the ranges; ranges of more than 64 items begin at multiples of 64, for vectors' sake.
 template <class F>
 void parallel_for(std::int64_t n, std::int64_t work_per_item, F&& f) {
   std::int64_t chunk = std::max<std::int64_t>(1, kChunkWork / std::max<std::int64_t>(1, work_per_item));

@@ -36,7 +36,7 @@ void* Pooled::operator new(std::size_t bytes) {
   Free*& list = lists[index];
   if (list == nullptr) {
     const std::size_t size = (index + 1) * kStep;
-    auto* slab = static_cast<std::byte*>(::operator new(size * kPerSlab, std::align_val_t{kStep}));
+    auto* slab = static_cast<std::byte*>(::operator new (size* kPerSlab, std::align_val_t{kStep}));
     for (std::size_t i = kPerSlab; i-- > 0;) list = new (slab + i * size) Free{list};
   }
   Free* object = list;

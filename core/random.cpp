@@ -12,8 +12,12 @@ namespace {
 
 constexpr double kTwoToMinus53 = 1.0 / 9007199254740992.0;
 
-std::uint64_t pair64(std::uint32_t low, std::uint32_t high) { return (std::uint64_t{high} << 32) | low; }
-double unit(std::uint64_t bits) { return static_cast<double>(bits >> 11) * kTwoToMinus53; }
+std::uint64_t pair64(std::uint32_t low, std::uint32_t high) {
+  return (std::uint64_t{high} << 32) | low;
+}
+double unit(std::uint64_t bits) {
+  return static_cast<double>(bits >> 11) * kTwoToMinus53;
+}
 
 double box_muller(std::uint64_t a, std::uint64_t b) {
   const double radius = std::sqrt(-2.0 * std::log(1.0 - unit(a)));  // 1 - u lies in (0, 1]
@@ -37,8 +41,8 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::u
 }
 
 std::array<std::uint32_t, 4> RandomStream::block(std::uint64_t index) const {
-  return philox({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32), static_cast<std::uint32_t>(stream),
-                 static_cast<std::uint32_t>(stream >> 32)},
+  return philox({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
+                 static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)},
                 seed);
 }
 
@@ -58,15 +62,24 @@ std::uint64_t Generator::draw64() {
   return pair64(four[0], four[1]);
 }
 
-double Generator::uniform() { return unit(draw64()); }
+double Generator::uniform() {
+  return unit(draw64());
+}
 
-double Generator::normal() { return RandomStream{.seed = state_.seed, .stream = 0}.normal(state_.position++); }
+double Generator::normal() {
+  return RandomStream{.seed = state_.seed, .stream = 0}.normal(state_.position++);
+}
 
 std::int64_t Generator::below(std::int64_t bound) {
   if (bound < 1)
-    throw ValueError({.op = "Generator::below", .argument = "bound", .got = std::to_string(bound), .expected = "at least 1", .hint = {}});
+    throw ValueError({.op = "Generator::below",
+                      .argument = "bound",
+                      .got = std::to_string(bound),
+                      .expected = "at least 1",
+                      .hint = {}});
   const auto range = static_cast<std::uint64_t>(bound);
-  const std::uint64_t limit = ~std::uint64_t{0} - (~std::uint64_t{0} % range + 1) % range;  // largest multiple of range, minus 1
+  const std::uint64_t limit =
+      ~std::uint64_t{0} - (~std::uint64_t{0} % range + 1) % range;  // largest multiple of range, minus 1
   std::uint64_t bits = draw64();
   while (bits > limit) bits = draw64();
   return static_cast<std::int64_t>(bits % range);

@@ -1,6 +1,7 @@
 #pragma once
-// Counter-based random numbers (Philox4x32-10; Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3",
-// SC 2011). The i-th number of a stream is a function of (seed, stream, i), so it does not matter which thread draws it.
+// Counter-based random numbers (Philox4x32-10; Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2,
+// 3", SC 2011). The i-th number of a stream is a function of (seed, stream, i), so it does not matter which thread
+// draws it.
 
 #include <array>
 #include <cstdint>
@@ -35,7 +36,7 @@ class Generator {
  public:
   struct State {
     std::uint64_t seed = 0;
-    std::uint64_t position = 0;      ///< of uniform(), below(), normal()
+    std::uint64_t position = 0;     ///< of uniform(), below(), normal()
     std::uint64_t next_stream = 1;  ///< of stream()
     friend bool operator==(const State&, const State&) = default;
   };
@@ -54,7 +55,8 @@ class Generator {
   /// Fisher-Yates.
   template <class T>
   void shuffle(std::span<T> items) {
-    for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[static_cast<std::size_t>(below(static_cast<std::int64_t>(i)))]);
+    for (std::size_t i = items.size(); i > 1; --i)
+      std::swap(items[i - 1], items[static_cast<std::size_t>(below(static_cast<std::int64_t>(i)))]);
   }
   /// A random order of 0..n-1.
   std::vector<std::int64_t> permutation(std::int64_t n);

@@ -10,19 +10,28 @@ namespace atto {
 std::int64_t checked_multiply(std::int64_t a, std::int64_t b) {
   std::int64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product))
-    throw ShapeError({.op = "size", .argument = "product", .got = std::to_string(a) + " x " + std::to_string(b),
-                      .expected = "at most 2^63 - 1", .hint = {}});
+    throw ShapeError({.op = "size",
+                      .argument = "product",
+                      .got = std::to_string(a) + " x " + std::to_string(b),
+                      .expected = "at most 2^63 - 1",
+                      .hint = {}});
   return product;
 }
 
 Shape::Shape(std::span<const std::int64_t> sizes) : rank_(static_cast<int>(sizes.size())) {
   if (sizes.size() > kMaxRank)
-    throw ShapeError({.op = "Shape", .argument = "rank", .got = std::to_string(sizes.size()),
-                      .expected = "at most " + std::to_string(kMaxRank), .hint = {}});
+    throw ShapeError({.op = "Shape",
+                      .argument = "rank",
+                      .got = std::to_string(sizes.size()),
+                      .expected = "at most " + std::to_string(kMaxRank),
+                      .hint = {}});
   for (int d = 0; d < rank_; ++d) {
     if (sizes[d] < 0)
-      throw ShapeError({.op = "Shape", .argument = "size " + std::to_string(d), .got = std::to_string(sizes[d]),
-                        .expected = "at least 0", .hint = {}});
+      throw ShapeError({.op = "Shape",
+                        .argument = "size " + std::to_string(d),
+                        .got = std::to_string(sizes[d]),
+                        .expected = "at least 0",
+                        .hint = {}});
     sizes_[d] = sizes[d];
     numel_ = checked_multiply(numel_, sizes[d]);
   }
@@ -31,8 +40,11 @@ Shape::Shape(std::span<const std::int64_t> sizes) : rank_(static_cast<int>(sizes
 std::int64_t Shape::operator[](int dimension) const {
   const int d = dimension < 0 ? dimension + rank_ : dimension;
   if (d < 0 || d >= rank_)
-    throw IndexError({.op = "Shape", .argument = "dimension", .got = std::to_string(dimension),
-                      .expected = "a dimension of " + str(), .hint = {}});
+    throw IndexError({.op = "Shape",
+                      .argument = "dimension",
+                      .got = std::to_string(dimension),
+                      .expected = "a dimension of " + str(),
+                      .hint = {}});
   return sizes_[d];
 }
 
@@ -57,8 +69,11 @@ Shape broadcast(const Shape& a, const Shape& b, const char* op) {
     const std::int64_t size_a = d <= a.rank() ? a[-d] : 1;
     const std::int64_t size_b = d <= b.rank() ? b[-d] : 1;
     if (size_a != size_b && size_a != 1 && size_b != 1)
-      throw ShapeError({.op = op, .argument = "shapes", .got = a.str() + " and " + b.str(),
-                        .expected = "sizes that are equal or 1, aligned from the right", .hint = {}});
+      throw ShapeError({.op = op,
+                        .argument = "shapes",
+                        .got = a.str() + " and " + b.str(),
+                        .expected = "sizes that are equal or 1, aligned from the right",
+                        .hint = {}});
     sizes[rank - d] = size_a == 1 ? size_b : size_a;
   }
   return Shape(std::span<const std::int64_t>(sizes.data(), rank));

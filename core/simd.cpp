@@ -36,20 +36,28 @@ std::atomic<Isa>& current() {
 
 }  // namespace
 
-Isa isa() { return current().load(std::memory_order_relaxed); }
+Isa isa() {
+  return current().load(std::memory_order_relaxed);
+}
 
 void set_isa(Isa wish) {
   if (wish > best())
-    throw ValueError({.op = "set_isa", .argument = "isa", .got = name_of(wish), .expected = std::string("at most ") + name_of(best()),
+    throw ValueError({.op = "set_isa",
+                      .argument = "isa",
+                      .got = name_of(wish),
+                      .expected = std::string("at most ") + name_of(best()),
                       .hint = "this processor has no more"});
   current().store(wish, std::memory_order_relaxed);
 }
 
 const char* name_of(Isa isa) {
   switch (isa) {
-    case Isa::avx512: return "avx512";
-    case Isa::avx2: return "avx2";
-    case Isa::baseline: break;
+    case Isa::avx512:
+      return "avx512";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::baseline:
+      break;
   }
   return "baseline";
 }

@@ -1,7 +1,7 @@
 #pragma once
-// exp, log and their relatives for float, without branches, so that a loop over them becomes vectors; double goes to libm.
-// For *_simd.cpp files: everything is a template on the instruction set, and nothing of the standard library is used.
-// A result depends on its argument alone, not on the place in the array.
+// exp, log and their relatives for float, without branches, so that a loop over them becomes vectors; double goes to
+// libm. For *_simd.cpp files: everything is a template on the instruction set, and nothing of the standard library is
+// used. A result depends on its argument alone, not on the place in the array.
 //
 // Largest errors, in units of the last place, found by tests/ops/pointwise.cpp over all magnitudes:
 // exp 1.1, expm1 1.7, log 0.9, log1p 1.5, softplus 2.0, sigmoid 2.4, tanh 2.5, erf 1.2. NaN and infinities behave as in
@@ -25,8 +25,12 @@ struct Math {
     return a * b + c;
 #endif
   }
-  ATTO_INLINE float bits_to_float(std::int32_t bits) { return __builtin_bit_cast(float, bits); }
-  ATTO_INLINE std::int32_t float_to_bits(float x) { return __builtin_bit_cast(std::int32_t, x); }
+  ATTO_INLINE float bits_to_float(std::int32_t bits) {
+    return __builtin_bit_cast(float, bits);
+  }
+  ATTO_INLINE std::int32_t float_to_bits(float x) {
+    return __builtin_bit_cast(std::int32_t, x);
+  }
 
   // x = n ln 2 + r with |r| <= ln(2)/2; adding 1.5 2^23 rounds to the nearest integer and leaves it in the low bits.
   struct Reduced {
@@ -104,7 +108,9 @@ struct Math {
     return (x > 0.0f ? x : 0.0f) + (log(u) + (t - (u - 1.0f)) / u);
   }
   /// 1 / (1 + e^-x)
-  ATTO_INLINE float sigmoid(float x) { return 1.0f / (1.0f + exp(-x)); }
+  ATTO_INLINE float sigmoid(float x) {
+    return 1.0f / (1.0f + exp(-x));
+  }
   ATTO_INLINE float tanh(float x) {
     const float t = expm1(-2.0f * __builtin_fabsf(x));
     return __builtin_copysignf(-t / (t + 2.0f), x);
@@ -128,22 +134,52 @@ struct Math {
     const float far = 1.0f - exp(q * c);
     return __builtin_copysignf(t > 0.921875f ? far : near, x);
   }
-  ATTO_INLINE float sqrt(float x) { return __builtin_sqrtf(x); }
-  ATTO_INLINE float abs(float x) { return __builtin_fabsf(x); }
-  ATTO_INLINE float pow(float x, float p) { return __builtin_powf(x, p); }
+  ATTO_INLINE float sqrt(float x) {
+    return __builtin_sqrtf(x);
+  }
+  ATTO_INLINE float abs(float x) {
+    return __builtin_fabsf(x);
+  }
+  ATTO_INLINE float pow(float x, float p) {
+    return __builtin_powf(x, p);
+  }
 
-  ATTO_INLINE double fma(double a, double b, double c) { return a * b + c; }
-  ATTO_INLINE double exp(double x) { return __builtin_exp(x); }
-  ATTO_INLINE double expm1(double x) { return __builtin_expm1(x); }
-  ATTO_INLINE double log(double x) { return __builtin_log(x); }
-  ATTO_INLINE double log1p(double x) { return __builtin_log1p(x); }
-  ATTO_INLINE double softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(x > 0 ? -x : x)); }
-  ATTO_INLINE double sigmoid(double x) { return 1 / (1 + exp(-x)); }
-  ATTO_INLINE double tanh(double x) { return __builtin_tanh(x); }
-  ATTO_INLINE double erf(double x) { return __builtin_erf(x); }
-  ATTO_INLINE double sqrt(double x) { return __builtin_sqrt(x); }
-  ATTO_INLINE double abs(double x) { return __builtin_fabs(x); }
-  ATTO_INLINE double pow(double x, double p) { return __builtin_pow(x, p); }
+  ATTO_INLINE double fma(double a, double b, double c) {
+    return a * b + c;
+  }
+  ATTO_INLINE double exp(double x) {
+    return __builtin_exp(x);
+  }
+  ATTO_INLINE double expm1(double x) {
+    return __builtin_expm1(x);
+  }
+  ATTO_INLINE double log(double x) {
+    return __builtin_log(x);
+  }
+  ATTO_INLINE double log1p(double x) {
+    return __builtin_log1p(x);
+  }
+  ATTO_INLINE double softplus(double x) {
+    return (x > 0 ? x : 0) + log1p(exp(x > 0 ? -x : x));
+  }
+  ATTO_INLINE double sigmoid(double x) {
+    return 1 / (1 + exp(-x));
+  }
+  ATTO_INLINE double tanh(double x) {
+    return __builtin_tanh(x);
+  }
+  ATTO_INLINE double erf(double x) {
+    return __builtin_erf(x);
+  }
+  ATTO_INLINE double sqrt(double x) {
+    return __builtin_sqrt(x);
+  }
+  ATTO_INLINE double abs(double x) {
+    return __builtin_fabs(x);
+  }
+  ATTO_INLINE double pow(double x, double p) {
+    return __builtin_pow(x, p);
+  }
 };
 
 #undef ATTO_INLINE

@@ -22,16 +22,21 @@ struct Words {
 
 // The products of the low halves of all lanes.
 template <int N>
-[[gnu::always_inline]] inline typename Words<N>::type low_product(typename Words<N>::type a, typename Words<N>::type b) {
+[[gnu::always_inline]] inline typename Words<N>::type low_product(typename Words<N>::type a,
+                                                                  typename Words<N>::type b) {
   using V = typename Words<N>::type;
 #if defined(__AVX512F__)
-  if constexpr (N == 8) return reinterpret_cast<V>(_mm512_maskz_mul_epu32(0xFF, reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+  if constexpr (N == 8)
+    return reinterpret_cast<V>(
+        _mm512_maskz_mul_epu32(0xFF, reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
 #endif
 #if defined(__AVX2__)
-  if constexpr (N == 4) return reinterpret_cast<V>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+  if constexpr (N == 4)
+    return reinterpret_cast<V>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
 #endif
 #if defined(__SSE2__)
-  if constexpr (N == 2) return reinterpret_cast<V>(_mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+  if constexpr (N == 2)
+    return reinterpret_cast<V>(_mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
 #endif
   const V low = V{} + 0xFFFFFFFFu;
   return (a & low) * (b & low);
@@ -40,7 +45,8 @@ template <int N>
 
 /// The blocks first to first + kRandomBlocks - 1 of a stream, four numbers each: what RandomStream::block gives.
 template <class Isa>
-[[gnu::always_inline]] inline void draw_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, std::uint32_t* bits) {
+[[gnu::always_inline]] inline void draw_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
+                                               std::uint32_t* bits) {
   constexpr int N = kRegisterBytes<Isa> / 8;
   using V = typename detail::Words<N>::type;
   constexpr int K = 2;  // vectors side by side: a product takes longer than it takes to begin another
@@ -60,7 +66,8 @@ template <class Isa>
 #pragma GCC unroll 10
     for (int round = 0; round < 10; ++round) {
       for (int k = 0; k < K; ++k) {
-        const V product0 = detail::low_product<N>(c0[k], multiplier0), product1 = detail::low_product<N>(c2[k], multiplier1);
+        const V product0 = detail::low_product<N>(c0[k], multiplier0),
+                product1 = detail::low_product<N>(c2[k], multiplier1);
         c0[k] = (product1 >> 32) ^ c1[k] ^ (V{} + key0);
         c2[k] = (product0 >> 32) ^ c3[k] ^ (V{} + key1);
         c1[k] = product1;

@@ -25,7 +25,8 @@ void sum_middle(std::int64_t outer, std::int64_t middle, std::int64_t inner, con
     T* partial = reinterpret_cast<T*>(memory.data());
     parallel_chunks(outer * slices, 1, slice * inner, [&](std::int64_t task, std::int64_t, std::int64_t) {
       const std::int64_t o = task / slices, begin = task % slices * slice;
-      kernels::sum_middle_chunk<Isa>(1, std::min(slice, middle - begin), inner, x + (o * middle + begin) * inner, partial + task * inner);
+      kernels::sum_middle_chunk<Isa>(1, std::min(slice, middle - begin), inner, x + (o * middle + begin) * inner,
+                                     partial + task * inner);
     });
     sum_middle(outer, slices, inner, partial, y);
   });
@@ -34,16 +35,20 @@ void sum_middle(std::int64_t outer, std::int64_t middle, std::int64_t inner, con
 template <class T>
 void add_into(std::int64_t n, const T* x, T* y) {
   with_isa([&]<class Isa>() {
-    parallel_for(n, 1, [&](std::int64_t begin, std::int64_t end) { kernels::add_into_chunk<Isa>(end - begin, x + begin, y + begin); });
+    parallel_for(n, 1, [&](std::int64_t begin, std::int64_t end) {
+      kernels::add_into_chunk<Isa>(end - begin, x + begin, y + begin);
+    });
   });
 }
 
 template <class T>
-void add_rows_into(std::int64_t rows, std::int64_t columns, const T* x, std::int64_t stride_x, T* y, std::int64_t stride_y) {
+void add_rows_into(std::int64_t rows, std::int64_t columns, const T* x, std::int64_t stride_x, T* y,
+                   std::int64_t stride_y) {
   if (rows == 1) return add_into(columns, x, y);
   with_isa([&]<class Isa>() {
     parallel_for(rows, columns, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t r = begin; r < end; ++r) kernels::add_into_chunk<Isa>(columns, x + r * stride_x, y + r * stride_y);
+      for (std::int64_t r = begin; r < end; ++r)
+        kernels::add_into_chunk<Isa>(columns, x + r * stride_x, y + r * stride_y);
     });
   });
 }

@@ -73,7 +73,8 @@ void sum_middle_chunk(std::int64_t outer, std::int64_t middle, std::int64_t inne
   constexpr int N = simd::kLanes<Isa, T>;
   if (inner == 1 && middle >= 4) {
     for (std::int64_t o = 0; o < outer; ++o)
-      y[o] = middle < N ? sum_of_row<T, N < 4 ? N : 4>(middle, x + o * middle) : sum_of_row<T, N>(middle, x + o * middle);
+      y[o] = middle < N                        ? sum_of_row < T,
+      N < 4 ? N : 4 > (middle, x + o * middle) : sum_of_row<T, N>(middle, x + o * middle);
     return;
   }
   if (inner >= N && middle > 0 && middle <= kRun) {

@@ -8,7 +8,11 @@ namespace atto {
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
   if (device.kind != DeviceKind::cpu)
-    throw TypeError({.op = "Tensor", .argument = "device", .got = "cuda", .expected = "cpu", .hint = "this build has no GPU backend"});
+    throw TypeError({.op = "Tensor",
+                     .argument = "device",
+                     .got = "cuda",
+                     .expected = "cpu",
+                     .hint = "this build has no GPU backend"});
   Tensor tensor;
   const std::int64_t bytes = checked_multiply(shape.numel(), static_cast<std::int64_t>(size_of(dtype)));
   tensor.storage_ = Storage(static_cast<std::size_t>(bytes), device);
@@ -32,8 +36,11 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device
 template <class T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
   if (static_cast<std::int64_t>(values.size()) != shape.numel())
-    throw ShapeError({.op = "Tensor::from", .argument = "values", .got = std::to_string(values.size()) + " values",
-                      .expected = std::to_string(shape.numel()) + " for " + shape.str(), .hint = {}});
+    throw ShapeError({.op = "Tensor::from",
+                      .argument = "values",
+                      .got = std::to_string(values.size()) + " values",
+                      .expected = std::to_string(shape.numel()) + " for " + shape.str(),
+                      .hint = {}});
   Tensor tensor = empty(shape, dtype_of<T>);
   std::copy(values.begin(), values.end(), tensor.data<T>());
   return tensor;
@@ -52,7 +59,10 @@ double Tensor::item() const {
 
 Tensor Tensor::reshape(const Shape& shape) const {
   if (shape.numel() != numel() || !defined())
-    throw ShapeError({.op = "reshape", .argument = "shape", .got = shape.str(), .expected = std::to_string(numel()) + " elements as in " + str(),
+    throw ShapeError({.op = "reshape",
+                      .argument = "shape",
+                      .got = shape.str(),
+                      .expected = std::to_string(numel()) + " elements as in " + str(),
                       .hint = {}});
   Tensor view = *this;
   view.shape_ = shape;
@@ -64,22 +74,25 @@ Tensor Tensor::reshape(std::initializer_list<std::int64_t> sizes) const {
   bool open = false;
   for (const std::int64_t size : sizes) {
     if (size == -1 && open)
-      throw ShapeError({.op = "reshape", .argument = "sizes", .got = "-1 twice", .expected = "at most one -1", .hint = {}});
+      throw ShapeError(
+          {.op = "reshape", .argument = "sizes", .got = "-1 twice", .expected = "at most one -1", .hint = {}});
     if (size == -1) open = true;
     else known = checked_multiply(known, size);
   }
   std::array<std::int64_t, Shape::kMaxRank> filled{};
   const std::size_t rank = std::min<std::size_t>(sizes.size(), filled.size());
-  std::transform(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(rank), filled.begin(), [&](std::int64_t size) {
-    return size == -1 ? (known > 0 ? numel() / known : 0) : size;
-  });
+  std::transform(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(rank), filled.begin(),
+                 [&](std::int64_t size) { return size == -1 ? (known > 0 ? numel() / known : 0) : size; });
   return reshape(sizes.size() > rank ? Shape(sizes) : Shape(std::span<const std::int64_t>(filled.data(), rank)));
 }
 
 Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
   if (rank() == 0 || begin < 0 || end < begin || end > size(0))
-    throw IndexError({.op = "rows", .argument = "range", .got = std::to_string(begin) + ".." + std::to_string(end),
-                      .expected = "a range of the leading dimension of " + str(), .hint = {}});
+    throw IndexError({.op = "rows",
+                      .argument = "range",
+                      .got = std::to_string(begin) + ".." + std::to_string(end),
+                      .expected = "a range of the leading dimension of " + str(),
+                      .hint = {}});
   Tensor view = *this;
   const std::int64_t row_bytes = size(0) == 0 ? 0 : bytes() / size(0);
   view.offset_ += begin * row_bytes;
@@ -99,7 +112,8 @@ Tensor Tensor::to(DType dtype) const {
   Tensor result = empty(shape_, dtype, device());
   visit_any(dtype_, [&]<class From>() {
     visit_any(dtype, [&]<class To>() {
-      std::transform(data<From>(), data<From>() + numel(), result.data<To>(), [](From value) { return static_cast<To>(value); });
+      std::transform(data<From>(), data<From>() + numel(), result.data<To>(),
+                     [](From value) { return static_cast<To>(value); });
     });
   });
   return result;
@@ -120,8 +134,11 @@ std::string Tensor::str() const {
 }
 
 void Tensor::wrong_type(DType asked) const {
-  throw TypeError({.op = "Tensor::data", .argument = "element type", .got = std::string(name_of(asked)),
-                   .expected = "that of " + str(), .hint = "convert with to(dtype)"});
+  throw TypeError({.op = "Tensor::data",
+                   .argument = "element type",
+                   .got = std::string(name_of(asked)),
+                   .expected = "that of " + str(),
+                   .hint = "convert with to(dtype)"});
 }
 
 bool bit_equal(const Tensor& a, const Tensor& b) {

@@ -1,5 +1,6 @@
 #pragma once
-// A contiguous, row-major array of one element type. Views share storage by reshape or by a range of the leading dimension.
+// A contiguous, row-major array of one element type. Views share storage by reshape or by a range of the leading
+// dimension.
 
 #include <cstdint>
 #include <initializer_list>

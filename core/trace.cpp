@@ -23,7 +23,9 @@ struct Row {
   Cost cost;
 };
 
-std::string label(const Event& event) { return std::string(event.name) + (event.backward ? " (backward)" : ""); }
+std::string label(const Event& event) {
+  return std::string(event.name) + (event.backward ? " (backward)" : "");
+}
 
 }  // namespace
 
@@ -32,7 +34,8 @@ std::atomic<bool> enabled{false};
 }
 
 std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 void start() {
@@ -41,7 +44,9 @@ void start() {
   detail::enabled.store(true);
 }
 
-void stop() { detail::enabled.store(false); }
+void stop() {
+  detail::enabled.store(false);
+}
 
 void record(const Event& event) {
   std::lock_guard lock(mutex);
@@ -65,12 +70,15 @@ std::string table() {
     total += event.duration_ns;
   }
   std::vector<std::pair<std::string, Row>> sorted(rows.begin(), rows.end());
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.nanoseconds > b.second.nanoseconds; });
-  std::string text = fmt::format("{:<36}{:>9}{:>12}{:>8}{:>10}{:>9}\n", "operation", "calls", "ms", "share", "GFLOP/s", "GB/s");
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto& a, const auto& b) { return a.second.nanoseconds > b.second.nanoseconds; });
+  std::string text =
+      fmt::format("{:<36}{:>9}{:>12}{:>8}{:>10}{:>9}\n", "operation", "calls", "ms", "share", "GFLOP/s", "GB/s");
   for (const auto& [name, row] : sorted) {
     const double ns = std::max<double>(1.0, static_cast<double>(row.nanoseconds));
-    fmt::format_to(std::back_inserter(text), "{:<36}{:>9}{:>12.3f}{:>7.1f}%{:>10.2f}{:>9.2f}\n", name, row.calls, ns * 1e-6,
-                   100.0 * ns / std::max<double>(1.0, static_cast<double>(total)), row.cost.flops / ns, row.cost.bytes / ns);
+    fmt::format_to(std::back_inserter(text), "{:<36}{:>9}{:>12.3f}{:>7.1f}%{:>10.2f}{:>9.2f}\n", name, row.calls,
+                   ns * 1e-6, 100.0 * ns / std::max<double>(1.0, static_cast<double>(total)), row.cost.flops / ns,
+                   row.cost.bytes / ns);
   }
   return text;
 }

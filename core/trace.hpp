@@ -29,7 +29,9 @@ namespace detail {
 extern std::atomic<bool> enabled;
 }
 
-inline bool enabled() { return detail::enabled.load(std::memory_order_relaxed); }
+inline bool enabled() {
+  return detail::enabled.load(std::memory_order_relaxed);
+}
 /// Starts recording with an empty list.
 void start();
 void stop();

@@ -1,8 +1,8 @@
 // Trains Gradformer, or one of the models that it is compared with, on a data set of graphs.
 
-#include <CLI/CLI.hpp>
-
 #include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
@@ -14,13 +14,15 @@
 
 namespace {
 
-// The settings that a file of an earlier run states. What says where the data lies and how many threads to use may differ here,
-// so it is taken from the command line where it stands there.
-atto::examples::Settings stored_settings(const CLI::App& app, const atto::examples::Settings& given, const std::string& text, const std::string& file) {
+// The settings that a file of an earlier run states. What says where the data lies and how many threads to use may
+// differ here, so it is taken from the command line where it stands there.
+atto::examples::Settings stored_settings(const CLI::App& app, const atto::examples::Settings& given,
+                                         const std::string& text, const std::string& file) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (json.is_discarded()) throw atto::FileError(file, "", "holds no settings in JSON");
   atto::examples::Settings settings = atto::examples::from_json(json, file);
-  if (app.count("--data") > 0 || app.count("--dataset") > 0) settings.data = given.data, settings.dataset = given.dataset;
+  if (app.count("--data") > 0 || app.count("--dataset") > 0)
+    settings.data = given.data, settings.dataset = given.dataset;
   if (app.count("--threads") > 0) settings.threads = given.threads;
   return settings;
 }
@@ -30,23 +32,36 @@ int run(int argc, char** argv) {
   examples::Settings settings;
   std::string out = "results/gradformer", resume, weights, predictions, trace_file, cache = ".cache";
 
-  CLI::App app{"Trains Gradformer, a graph transformer whose attention decays with hop distance, or one of the models it is compared with.\n"
-               "Without options it generates a CLUSTER data set and trains on it."};
-  app.footer("Examples:\n"
-             "  gradformer --dataset cluster --epochs 20\n"
-             "  gradformer --data tu/NCI1 --folds 10 --out results/nci1\n"
-             "  gradformer --resume results/nci1\n"
-             "  gradformer --weights results/nci1/model.safetensors --predict outputs.csv\n"
-             "[by data set]: without the option the value is that of published experiments on data of this kind.");
+  CLI::App app{
+      "Trains Gradformer, a graph transformer whose attention decays with hop distance, or one of the models it is "
+      "compared with.\n"
+      "Without options it generates a CLUSTER data set and trains on it."};
+  app.footer(
+      "Examples:\n"
+      "  gradformer --dataset cluster --epochs 20\n"
+      "  gradformer --data tu/NCI1 --folds 10 --out results/nci1\n"
+      "  gradformer --resume results/nci1\n"
+      "  gradformer --weights results/nci1/model.safetensors --predict outputs.csv\n"
+      "[by data set]: without the option the value is that of published experiments on data of this kind.");
   examples::add_options(app, settings);
   app.add_option("--out", out, "Folder for metrics, weights, plots and report")->capture_default_str()->group("Run");
-  app.add_option("--resume", resume, "Go on with the run in this folder; its settings are those in its config.json")->group("Run");
-  auto* weights_option = app.add_option("--weights", weights, "Load these weights, with the settings that they were trained with (with --predict)")->group("Run");
-  auto* predict_option = app.add_option("--predict", predictions, "Write the outputs for every graph to this CSV file and stop")->group("Run");
+  app.add_option("--resume", resume, "Go on with the run in this folder; its settings are those in its config.json")
+      ->group("Run");
+  auto* weights_option =
+      app.add_option("--weights", weights,
+                     "Load these weights, with the settings that they were trained with (with --predict)")
+          ->group("Run");
+  auto* predict_option =
+      app.add_option("--predict", predictions, "Write the outputs for every graph to this CSV file and stop")
+          ->group("Run");
   weights_option->needs(predict_option);
   predict_option->needs(weights_option);
-  app.add_option("--cache", cache, "Folder that keeps hop distances and encodings for the next run; '' keeps nothing")->capture_default_str()->group("Run");
-  app.add_option("--trace", trace_file, "Write where the time went to this file (for chrome://tracing or Perfetto) and print a table")->group("Run");
+  app.add_option("--cache", cache, "Folder that keeps hop distances and encodings for the next run; '' keeps nothing")
+      ->capture_default_str()
+      ->group("Run");
+  app.add_option("--trace", trace_file,
+                 "Write where the time went to this file (for chrome://tracing or Perfetto) and print a table")
+      ->group("Run");
   if (const auto code = examples::parse(app, argc, argv)) return *code;
 
   if (!resume.empty()) {
@@ -54,7 +69,8 @@ int run(int argc, char** argv) {
     settings = stored_settings(app, settings, read_file(config), config.string());
   } else if (!weights.empty()) {
     const Metadata metadata = read_safetensors(weights).metadata;
-    if (const auto stored = metadata.find("settings"); stored != metadata.end()) settings = stored_settings(app, settings, stored->second, weights);
+    if (const auto stored = metadata.find("settings"); stored != metadata.end())
+      settings = stored_settings(app, settings, stored->second, weights);
   }
   if (settings.threads != 0) set_threads(settings.threads);  // refuses what is below 1
   const Dataset dataset = examples::load_dataset(settings);
@@ -65,7 +81,8 @@ int run(int argc, char** argv) {
   }
   fmt::print(stderr, "{}\n", dataset.describe());
   if (!trace_file.empty()) trace::start();
-  examples::run_study(settings, dataset, {.folder = resume.empty() ? out : resume, .resume = !resume.empty(), .cache = cache});
+  examples::run_study(settings, dataset,
+                      {.folder = resume.empty() ? out : resume, .resume = !resume.empty(), .cache = cache});
   if (!trace_file.empty()) {
     write_atomically(trace_file, trace::chrome_json());
     fmt::print("\n{}", trace::table());
@@ -75,4 +92,6 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return atto::examples::guarded_main(run, argc, argv); }
+int main(int argc, char** argv) {
+  return atto::examples::guarded_main(run, argc, argv);
+}

@@ -19,10 +19,8 @@ constexpr std::int64_t kLargestIndex = std::numeric_limits<std::int32_t>::max();
 
 // A line of `count` numbers; where there are none, the end of the file will do for the line.
 void begin_line(TextFile& file, std::int64_t count, const char* what) {
-  if (count > 0)
-    file.expect_line(what);
-  else
-    file.next_line();
+  if (count > 0) file.expect_line(what);
+  else file.next_line();
 }
 
 // The molecule whose first line is the current one.

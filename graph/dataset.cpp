@@ -74,8 +74,7 @@ void Dataset::check() const {
     const auto where = [&](const char* part) { return fmt::format("{} of sample {}", part, s); };
     check_features(where("x"), sample.x, node_features, sample.graph.num_nodes());
     check_features(where("edge_attr"), sample.edge_attr, edge_features, sample.graph.num_edges());
-    if (task == Task::graph_regression)
-      check_features(where("y"), sample.y, {Features::Kind::real, num_outputs}, 1);
+    if (task == Task::graph_regression) check_features(where("y"), sample.y, {Features::Kind::real, num_outputs}, 1);
     else
       check_features(where("y"), sample.y, {Features::Kind::category, num_outputs},
                      task == Task::node_classification ? sample.graph.num_nodes() : 1);

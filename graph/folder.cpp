@@ -13,7 +13,8 @@ void require_folder(const fs::path& folder) {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
   if (fs::is_directory(status)) return;
-  if (error && status.type() != fs::file_type::not_found) throw FileError(folder.string(), {}, "cannot look: " + error.message());
+  if (error && status.type() != fs::file_type::not_found)
+    throw FileError(folder.string(), {}, "cannot look: " + error.message());
   throw FileError(folder.string(), {}, "not a folder");
 }
 
@@ -21,7 +22,8 @@ bool file_exists(const fs::path& path) {
   std::error_code error;
   // Below something that is no folder, there is nothing: status() says not_found.
   const fs::file_status status = fs::status(path, error);
-  if (error && status.type() != fs::file_type::not_found) throw FileError(path.string(), {}, "cannot look: " + error.message());
+  if (error && status.type() != fs::file_type::not_found)
+    throw FileError(path.string(), {}, "cannot look: " + error.message());
   return fs::exists(status);
 }
 

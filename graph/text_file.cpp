@@ -41,8 +41,7 @@ TextFile::TextFile(const std::filesystem::path& path, BlankEnd blank_end)
   end_ = text_.size();
   if (blank_end == BlankEnd::ignored)
     while (end_ > 0 && (is_blank(text_[end_ - 1]) || text_[end_ - 1] == '\n')) --end_;
-  else if (end_ > 0 && text_[end_ - 1] == '\n')
-    --end_;
+  else if (end_ > 0 && text_[end_ - 1] == '\n') --end_;
   if (end_ == 0) next_ = 1;  // no line at all, where a text of length 1 has one
 }
 

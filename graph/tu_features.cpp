@@ -77,10 +77,8 @@ Table<T> read_table(const std::filesystem::path& path, std::int64_t rows, const 
     if (rows >= 0 && table.rows == rows) file.fail(fmt::format("more lines than there are {}s ({})", what, rows));
     const std::size_t before = table.values.size();
     do {
-      if constexpr (std::is_same_v<T, float>)
-        table.values.push_back(file.real(what));
-      else
-        table.values.push_back(file.integer(what));
+      if constexpr (std::is_same_v<T, float>) table.values.push_back(file.real(what));
+      else table.values.push_back(file.integer(what));
     } while (!file.line_ended());
     const auto columns = static_cast<std::int64_t>(table.values.size() - before);
     if (table.rows > 0 && columns != table.columns)

@@ -63,7 +63,8 @@ struct Resumed {
   Metadata metadata;
 };
 
-/// The position in a checkpoint, without loading it: which fold to build the run for. FileError when it is not a checkpoint.
+/// The position in a checkpoint, without loading it: which fold to build the run for. FileError when it is not a
+/// checkpoint.
 Position checkpoint_position(const std::filesystem::path& path);
 
 /// Loads a checkpoint into a run of the same structure; same errors as load_weights(), without conversions.

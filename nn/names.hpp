@@ -28,7 +28,11 @@ struct Names {
       if (name == text) return entry;
       known += (known.empty() ? "" : ", ") + std::string(name);
     }
-    throw ValueError({.op = std::string(what), .argument = "name", .got = '"' + std::string(text) + '"', .expected = "one of " + known, .hint = {}});
+    throw ValueError({.op = std::string(what),
+                      .argument = "name",
+                      .got = '"' + std::string(text) + '"',
+                      .expected = "one of " + known,
+                      .hint = {}});
   }
 };
 

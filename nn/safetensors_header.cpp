@@ -203,8 +203,7 @@ std::string printable(std::string_view text) {
     const auto code = static_cast<unsigned char>(c);
     if (code < 0x20 || code == 0x7f)
       result += "\\x" + std::string(1, "0123456789abcdef"[code >> 4]) + "0123456789abcdef"[code & 15];
-    else
-      result += c;
+    else result += c;
   }
   return result;
 }

@@ -98,7 +98,8 @@ class Scope {
   std::string path_;
 };
 
-/// While it lives, a model repeats what it did from `random` on: dropout draws the same numbers, running statistics stay.
+/// While it lives, a model repeats what it did from `random` on: dropout draws the same numbers, running statistics
+/// stay.
 class Replay {
  public:
   Replay(const Scope& scope, const Generator::State& random);

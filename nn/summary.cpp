@@ -82,10 +82,8 @@ Audit audit(const Model& model, const Var& loss) {
       for (std::size_t i = 0; i < gradients.size(); ++i) {
         Node& node = *model.parameters()[i].value.node();
         if (!gradients[i].defined()) continue;
-        if (node.own_grad_storage)
-          node.grad.copy_from(gradients[i]);
-        else
-          node.grad = gradients[i];
+        if (node.own_grad_storage) node.grad.copy_from(gradients[i]);
+        else node.grad = gradients[i];
       }
     }
   } keep(model);
@@ -93,10 +91,8 @@ Audit audit(const Model& model, const Var& loss) {
   for (const NamedParameter& parameter : model.parameters()) {
     if (!parameter.value.requires_grad()) continue;
     const Tensor gradient = parameter.value.grad();
-    if (reached.count(parameter.value.node()) == 0)
-      result.unreached.push_back(parameter.name);
-    else if (!gradient.defined() || all_zero(gradient))
-      result.zero.push_back(parameter.name);
+    if (reached.count(parameter.value.node()) == 0) result.unreached.push_back(parameter.name);
+    else if (!gradient.defined() || all_zero(gradient)) result.zero.push_back(parameter.name);
   }
   return result;
 }

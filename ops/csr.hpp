@@ -1,6 +1,6 @@
 #pragma once
-// What kernels see of a graph, of the segments of a batch, or of an index sorted by row: entries grouped by the row that owns
-// them. Plain pointers, so that *_simd.cpp can include it.
+// What kernels see of a graph, of the segments of a batch, or of an index sorted by row: entries grouped by the row
+// that owns them. Plain pointers, so that *_simd.cpp can include it.
 
 #include <cstdint>
 

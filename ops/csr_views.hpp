@@ -12,26 +12,37 @@ namespace atto {
 
 /// Rows are destinations, columns sources; entries are the edges in canonical order.
 inline Csr by_destination(const Graph& g) {
-  return {.rows = g.num_dst(), .columns = g.num_src(), .entries = g.num_edges(), .offsets = g.in_offsets().data(),
+  return {.rows = g.num_dst(),
+          .columns = g.num_src(),
+          .entries = g.num_edges(),
+          .offsets = g.in_offsets().data(),
           .column = g.in_src().data()};
 }
 /// Rows are sources, columns destinations: what backward passes walk, so that they too only gather.
 inline Csr by_source(const Graph& g) {
-  return {.rows = g.num_src(), .columns = g.num_dst(), .entries = g.num_edges(), .offsets = g.out_offsets().data(),
-          .column = g.out_dst().data(), .edge = g.out_edge().data()};
+  return {.rows = g.num_src(),
+          .columns = g.num_dst(),
+          .entries = g.num_edges(),
+          .offsets = g.out_offsets().data(),
+          .column = g.out_dst().data(),
+          .edge = g.out_edge().data()};
 }
 /// Rows are destinations (sources), columns the edges themselves: edge tensors as what is gathered.
 inline Csr edges_by_destination(const Graph& g) {
   return {.rows = g.num_dst(), .columns = g.num_edges(), .entries = g.num_edges(), .offsets = g.in_offsets().data()};
 }
 inline Csr edges_by_source(const Graph& g) {
-  return {.rows = g.num_src(), .columns = g.num_edges(), .entries = g.num_edges(), .offsets = g.out_offsets().data(),
-          .column = g.out_edge().data(), .edge = g.out_edge().data()};
+  return {.rows = g.num_src(),
+          .columns = g.num_edges(),
+          .entries = g.num_edges(),
+          .offsets = g.out_offsets().data(),
+          .column = g.out_edge().data(),
+          .edge = g.out_edge().data()};
 }
 
-/// Calls f(begin, end) for ranges of rows with about equal work, in parallel when it is worth it. `work_per_entry` counts
-/// elementary operations as in parallel_for(); a row counts like one more entry. A row is never split, and the borders depend
-/// on the rows and on the work alone. Cost: one binary search per range.
+/// Calls f(begin, end) for ranges of rows with about equal work, in parallel when it is worth it. `work_per_entry`
+/// counts elementary operations as in parallel_for(); a row counts like one more entry. A row is never split, and the
+/// borders depend on the rows and on the work alone. Cost: one binary search per range.
 template <class F>
 void for_row_ranges(const Csr& csr, std::int64_t work_per_entry, F&& f) {
   const std::int64_t work = std::max<std::int64_t>(1, work_per_entry);

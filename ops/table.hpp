@@ -12,7 +12,8 @@ namespace atto {
 /// The schemas of all operations, in alphabetical order.
 std::span<const Schema* const> op_table();
 
-/// Signature, formula, backward formula and cost of an operation as text; ValueError with the nearest names when there is none.
+/// Signature, formula, backward formula and cost of an operation as text; ValueError with the nearest names when there
+/// is none.
 std::string explain(std::string_view op);
 
 }  // namespace atto

@@ -52,7 +52,8 @@ class Differentiated : public Workload {
   std::vector<NamedTensor> more_;
 };
 
-// Scaled dot products times a decay mask whose radius per head is learned. Gradients to queries, keys, values and radius.
+// Scaled dot products times a decay mask whose radius per head is learned. Gradients to queries, keys, values and
+// radius.
 class Attention final : public Differentiated {
  public:
   Attention(std::int64_t graphs, std::int64_t nodes, std::int64_t heads, std::int64_t width) {
@@ -74,7 +75,9 @@ class Attention final : public Differentiated {
   }
 
  private:
-  Var forward() const override { return ragged_attention(q_, k_, v_, ragged_, ragged_, plane_, {.multiply = hop_decay(hop_, {.gamma = 0.6})}); }
+  Var forward() const override {
+    return ragged_attention(q_, k_, v_, ragged_, ragged_, plane_, {.multiply = hop_decay(hop_, {.gamma = 0.6})});
+  }
 
   Ragged ragged_;
   BucketPlane plane_;
@@ -85,7 +88,9 @@ class Attention final : public Differentiated {
 class Gat final : public Differentiated {
  public:
   Gat(std::int64_t nodes, std::int64_t edges, std::int64_t heads, std::int64_t width)
-      : root_({.seed = 3}), layer_(root_, heads * width, heads * width, {.heads = heads}), graph_(random_graph(nodes, edges, true)) {
+      : root_({.seed = 3}),
+        layer_(root_, heads * width, heads * width, {.heads = heads}),
+        graph_(random_graph(nodes, edges, true)) {
     x_ = leaf("x", random_tensor({nodes, heads * width}, 1));
     for (const NamedParameter& parameter : root_.parameters()) leaves_.push_back(parameter);
     seed_ = random_tensor({nodes, heads * width}, 4);
@@ -104,7 +109,8 @@ class Gat final : public Differentiated {
 // y_i = sum of w_ij x_j; with `both` also the gradients to w and x.
 class Spmm final : public Differentiated {
  public:
-  Spmm(std::int64_t nodes, std::int64_t edges, std::int64_t width, bool both) : both_(both), graph_(random_graph(nodes, edges, false).coalesced().graph) {
+  Spmm(std::int64_t nodes, std::int64_t edges, std::int64_t width, bool both)
+      : both_(both), graph_(random_graph(nodes, edges, false).coalesced().graph) {
     x_ = leaf("x", random_tensor({nodes, width}, 1));
     w_ = leaf("w", random_tensor({graph_.num_edges()}, 2));
     seed_ = random_tensor({nodes, width}, 4);
@@ -136,7 +142,9 @@ std::optional<std::int64_t> number_after(const std::string& name, const std::str
 }  // namespace
 
 std::unique_ptr<Workload> make_attention(const std::string& name, const WorkloadOptions& options) {
-  struct Size { std::int64_t graphs, nodes, heads, width; };
+  struct Size {
+    std::int64_t graphs, nodes, heads, width;
+  };
   for (const Size& s : {Size{128, 25, 8, 8}, Size{32, 32, 8, 16}, Size{8, 128, 8, 16}, Size{2, 512, 4, 16}})
     if (name == fmt::format("attention-{}", s.nodes))
       return options.quick ? std::make_unique<Attention>(2, std::min<std::int64_t>(s.nodes, 32), s.heads, s.width)
@@ -156,8 +164,10 @@ std::unique_ptr<Workload> make_spmm(const std::string& name, const WorkloadOptio
   const bool both = name.ends_with("-both");
   const std::string forward = both ? name.substr(0, name.size() - 5) : name;
   const std::int64_t divisor = options.quick ? 100 : 1;
-  if (const auto width = number_after(forward, "spmm-12k-")) return std::make_unique<Spmm>(12500 / divisor, 40500 / divisor, *width, both);
-  if (const auto width = number_after(forward, "spmm-100k-")) return std::make_unique<Spmm>(100000 / divisor, 1000000 / divisor, *width, both);
+  if (const auto width = number_after(forward, "spmm-12k-"))
+    return std::make_unique<Spmm>(12500 / divisor, 40500 / divisor, *width, both);
+  if (const auto width = number_after(forward, "spmm-100k-"))
+    return std::make_unique<Spmm>(100000 / divisor, 1000000 / divisor, *width, both);
   return nullptr;
 }
 

@@ -41,8 +41,11 @@ Graph molecule(std::int64_t nodes, Generator& generator) {
 }
 
 Dataset molecules_like_zinc(std::int64_t count) {
-  Dataset dataset{.name = "molecules", .task = Task::graph_regression, .num_outputs = 1,
-                  .node_features = {Features::Kind::category, 28}, .edge_features = {Features::Kind::category, 4}};
+  Dataset dataset{.name = "molecules",
+                  .task = Task::graph_regression,
+                  .num_outputs = 1,
+                  .node_features = {Features::Kind::category, 28},
+                  .edge_features = {Features::Kind::category, 4}};
   Generator generator(11);
   for (std::int64_t g = 0; g < count; ++g) {
     const auto drawn = static_cast<std::int64_t>(std::lround(23.2 + 4.5 * generator.normal()));
@@ -51,7 +54,9 @@ Dataset molecules_like_zinc(std::int64_t count) {
     std::vector<std::int64_t> atoms, bonds;
     for (std::int64_t i = 0; i < nodes; ++i) atoms.push_back(generator.below(28));
     for (std::int64_t e = 0; e < graph.num_edges(); ++e) bonds.push_back(generator.below(4));
-    dataset.samples.push_back({.graph = graph, .x = Tensor::from(atoms), .edge_attr = Tensor::from(bonds),
+    dataset.samples.push_back({.graph = graph,
+                               .x = Tensor::from(atoms),
+                               .edge_attr = Tensor::from(bonds),
                                .y = Tensor::from<float>({static_cast<float>(generator.normal())}, {1, 1})});
   }
   return dataset;
@@ -63,9 +68,15 @@ double dot(const Tensor& a, const Tensor& b) {
   return sum;
 }
 
-double norm(const Tensor& tensor) { return std::sqrt(dot(tensor, tensor)); }
+double norm(const Tensor& tensor) {
+  return std::sqrt(dot(tensor, tensor));
+}
 
-Tensor sources(const Graph& graph) { return Tensor::from(graph.in_src(), Shape{graph.num_edges()}); }
-Tensor destinations(const Graph& graph) { return Tensor::from(graph.edge_dst(), Shape{graph.num_edges()}); }
+Tensor sources(const Graph& graph) {
+  return Tensor::from(graph.in_src(), Shape{graph.num_edges()});
+}
+Tensor destinations(const Graph& graph) {
+  return Tensor::from(graph.edge_dst(), Shape{graph.num_edges()});
+}
 
 }  // namespace atto::bench

@@ -21,7 +21,8 @@ Graph random_graph(std::int64_t nodes, std::int64_t edges, bool loops);
 /// A connected graph like a molecule: a random tree in which nodes attach to recent ones, and some rings of six.
 Graph molecule(std::int64_t nodes, Generator& generator);
 
-/// `count` molecules of the sizes of ZINC (23 atoms on average): 28 kinds of atom, 4 kinds of bond, one number to predict.
+/// `count` molecules of the sizes of ZINC (23 atoms on average): 28 kinds of atom, 4 kinds of bond, one number to
+/// predict.
 Dataset molecules_like_zinc(std::int64_t count);
 
 double norm(const Tensor& tensor);

@@ -1,12 +1,12 @@
 // An optimiser step and the price of recording an operation.
 
+#include <deque>
+
 #include "autograd/tape.hpp"
 #include "bench/common/made.hpp"
 #include "bench/common/workload.hpp"
 #include "nn/optim/optimiser.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
-
-#include <deque>
 
 namespace atto::bench {
 namespace {
@@ -15,11 +15,13 @@ namespace {
 class AdamStep final : public Workload {
  public:
   AdamStep() : root_({.seed = 3}) {
-    for (std::int64_t i = 0; i < 60; ++i) parameters_.emplace_back(root_ / "tensor" / i, "weight", Shape{64, 64}, init::normal());
+    for (std::int64_t i = 0; i < 60; ++i)
+      parameters_.emplace_back(root_ / "tensor" / i, "weight", Shape{64, 64}, init::normal());
     optimiser_.emplace(root_, AdamOptions{.learning_rate = 1e-3, .weight_decay = 1e-2});
     root_.flatten().gradients.copy_from(random_tensor(root_.flatten().gradients.shape(), 5));
     // The optimiser never writes into gradients, so the values of the first step serve for all.
-    for (const NamedParameter& parameter : root_.parameters()) start_.push_back({parameter.name, parameter.value.value().clone()});
+    for (const NamedParameter& parameter : root_.parameters())
+      start_.push_back({parameter.name, parameter.value.value().clone()});
   }
   void repeat() override { optimiser_->step(); }
   std::vector<double> check(int steps) override {
@@ -34,7 +36,8 @@ class AdamStep final : public Workload {
   }
   std::vector<NamedTensor> inputs() const override {
     std::vector<NamedTensor> all = start_;
-    for (const NamedParameter& parameter : root_.parameters()) all.push_back({"gradient." + parameter.name, parameter.value.grad()});
+    for (const NamedParameter& parameter : root_.parameters())
+      all.push_back({"gradient." + parameter.name, parameter.value.grad()});
     return all;
   }
 
@@ -59,7 +62,9 @@ class Tape final : public Workload {
     backward(y, seed_);
     return {dot(y.value(), seed_), norm(x_.grad())};
   }
-  std::vector<NamedTensor> inputs() const override { return {{"x", x_.value()}, {"factor", factor_.value()}, {"seed", seed_}}; }
+  std::vector<NamedTensor> inputs() const override {
+    return {{"x", x_.value()}, {"factor", factor_.value()}, {"seed", seed_}};
+  }
 
  private:
   static constexpr int kOperations = 100;

@@ -32,7 +32,10 @@ struct Study {
 class Training final : public Workload {
  public:
   explicit Training(Study study)
-      : study_(std::move(study)), data_(study_.dataset, study_.preparation), objective_(Objective::of(study_.dataset)), model_(root_, study_.model) {
+      : study_(std::move(study)),
+        data_(study_.dataset, study_.preparation),
+        objective_(Objective::of(study_.dataset)),
+        model_(root_, study_.model) {
     const AdamOptions adam{.learning_rate = study_.learning_rate, .weight_decay = 1e-5};
     if (study_.decoupled) optimiser_ = std::make_unique<AdamW>(root_, adam);
     else optimiser_ = std::make_unique<Adam>(root_, adam);
@@ -64,12 +67,19 @@ class Training final : public Workload {
       src.push_back(sources(sample.graph));
       dst.push_back(destinations(sample.graph));
     }
-    std::vector<NamedTensor> all{{"nodes", Tensor::from(nodes)}, {"edges", Tensor::from(edges)}, {"x", concatenate_rows(x)},
-                                 {"y", concatenate_rows(y)},     {"src", concatenate_rows(src)}, {"dst", concatenate_rows(dst)},
-                                 {"encoding", concatenate_rows(encodings)}, {"hops", data_.hops().values}, {"order", Tensor::from(study_.order)},
+    std::vector<NamedTensor> all{{"nodes", Tensor::from(nodes)},
+                                 {"edges", Tensor::from(edges)},
+                                 {"x", concatenate_rows(x)},
+                                 {"y", concatenate_rows(y)},
+                                 {"src", concatenate_rows(src)},
+                                 {"dst", concatenate_rows(dst)},
+                                 {"encoding", concatenate_rows(encodings)},
+                                 {"hops", data_.hops().values},
+                                 {"order", Tensor::from(study_.order)},
                                  {"batch", Tensor::from<std::int64_t>({study_.batch}, {1})}};
     // Attributes that the model does not read are left out.
-    if (reads_edges(study_.model.local) && !attributes.empty()) all.push_back({"edge_attr", concatenate_rows(attributes)});
+    if (reads_edges(study_.model.local) && !attributes.empty())
+      all.push_back({"edge_attr", concatenate_rows(attributes)});
     return all;
   }
 
@@ -78,7 +88,8 @@ class Training final : public Workload {
   double step(int b) {
     const auto begin = static_cast<std::ptrdiff_t>(b * study_.batch);
     const auto size = std::min<std::ptrdiff_t>(study_.batch, std::ssize(study_.order) - begin);
-    const Batch batch = data_.batch(std::span(study_.order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size)));
+    const Batch batch =
+        data_.batch(std::span(study_.order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size)));
     root_.zero_grad();
     const Var loss = objective_.loss(model_(batch), batch.y);
     const double value = loss.item();
@@ -116,15 +127,25 @@ std::vector<std::int64_t> first(std::int64_t count) {
 // Graph classification as published: GIN, four layers, batches of 128, four fifths of the graphs.
 Study tu_study(const std::string& folder, bool sorted, const WorkloadOptions& options) {
   if (options.data.empty())
-    throw ValueError({.op = "bench", .argument = "--data", .got = "nothing", .expected = "the folder that holds tu/" + folder, .hint = {}});
-  Study s{.dataset = read_tu(options.data / "tu" / folder), .batch = options.quick ? 16 : 128, .preparation = {}, .model = {}, .decoupled = false,
+    throw ValueError({.op = "bench",
+                      .argument = "--data",
+                      .got = "nothing",
+                      .expected = "the folder that holds tu/" + folder,
+                      .hint = {}});
+  Study s{.dataset = read_tu(options.data / "tu" / folder),
+          .batch = options.quick ? 16 : 128,
+          .preparation = {},
+          .model = {},
+          .decoupled = false,
           .learning_rate = 1e-3};
   s.order = random_split(s.dataset.size(), {}, {.seed = 1}).train;
   Generator generator(1);
   generator.shuffle(std::span(s.order));
   if (options.quick) s.order.resize(64);
   const auto nodes = [&](std::int64_t i) { return s.dataset.samples[static_cast<std::size_t>(i)].graph.num_nodes(); };
-  if (sorted) std::stable_sort(s.order.begin(), s.order.end(), [&](std::int64_t a, std::int64_t b) { return nodes(a) < nodes(b); });
+  if (sorted)
+    std::stable_sort(s.order.begin(), s.order.end(),
+                     [&](std::int64_t a, std::int64_t b) { return nodes(a) < nodes(b); });
   s.model = model_of(s.dataset, options);
   s.model.encoding_width = 20;
   s.model.gamma = 0.6;
@@ -132,7 +153,11 @@ Study tu_study(const std::string& folder, bool sorted, const WorkloadOptions& op
 }
 
 Study zinc_study(const WorkloadOptions& options) {
-  Study s{.dataset = molecules_like_zinc(options.quick ? 16 : 320), .batch = options.quick ? 8 : 32, .preparation = {}, .model = {}, .decoupled = true,
+  Study s{.dataset = molecules_like_zinc(options.quick ? 16 : 320),
+          .batch = options.quick ? 8 : 32,
+          .preparation = {},
+          .model = {},
+          .decoupled = true,
           .learning_rate = 1e-3};
   s.order = first(s.dataset.size());
   s.model = model_of(s.dataset, options);
@@ -147,8 +172,12 @@ Study zinc_study(const WorkloadOptions& options) {
 }
 
 Study cluster_study(const WorkloadOptions& options) {
-  Study s{.dataset = cluster_dataset({.train = options.quick ? 4 : 64, .valid = 0, .test = 0}), .batch = options.quick ? 2 : 16,
-          .preparation = {.encoding = Encoding::lappe, .encoding_width = 10}, .model = {}, .decoupled = true, .learning_rate = 5e-4};
+  Study s{.dataset = cluster_dataset({.train = options.quick ? 4 : 64, .valid = 0, .test = 0}),
+          .batch = options.quick ? 2 : 16,
+          .preparation = {.encoding = Encoding::lappe, .encoding_width = 10},
+          .model = {},
+          .decoupled = true,
+          .learning_rate = 5e-4};
   s.order = first(s.dataset.size());
   s.model = model_of(s.dataset, options);
   s.model.local = Local::gatedgcn;
@@ -166,7 +195,8 @@ Study cluster_study(const WorkloadOptions& options) {
 }  // namespace
 
 std::unique_ptr<Workload> make_training(const std::string& name, const WorkloadOptions& options) {
-  if (name == "nci1-random" || name == "nci1-sorted") return std::make_unique<Training>(tu_study("NCI1", name == "nci1-sorted", options));
+  if (name == "nci1-random" || name == "nci1-sorted")
+    return std::make_unique<Training>(tu_study("NCI1", name == "nci1-sorted", options));
   if (name == "proteins-random" || name == "proteins-sorted")
     return std::make_unique<Training>(tu_study("PROTEINS_full", name == "proteins-sorted", options));
   if (name == "zinc") return std::make_unique<Training>(zinc_study(options));

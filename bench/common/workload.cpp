@@ -8,16 +8,38 @@
 namespace atto::bench {
 
 std::vector<std::string> workload_names() {
-  return {"nci1-random",     "nci1-sorted",     "proteins-random",  "proteins-sorted", "zinc",          "cluster",
-          "gat-100",         "gat-12k",         "gat-100k",         "attention-25",    "attention-32",  "attention-128",
-          "attention-512",   "spmm-12k-64",     "spmm-12k-128",     "spmm-12k-256",    "spmm-100k-64",  "spmm-12k-64-both",
-          "spmm-12k-128-both", "spmm-12k-256-both", "spmm-100k-64-both", "adamw",       "tape"};
+  return {"nci1-random",
+          "nci1-sorted",
+          "proteins-random",
+          "proteins-sorted",
+          "zinc",
+          "cluster",
+          "gat-100",
+          "gat-12k",
+          "gat-100k",
+          "attention-25",
+          "attention-32",
+          "attention-128",
+          "attention-512",
+          "spmm-12k-64",
+          "spmm-12k-128",
+          "spmm-12k-256",
+          "spmm-100k-64",
+          "spmm-12k-64-both",
+          "spmm-12k-128-both",
+          "spmm-12k-256-both",
+          "spmm-100k-64-both",
+          "adamw",
+          "tape"};
 }
 
 std::unique_ptr<Workload> make_workload(const std::string& name, const WorkloadOptions& options) {
   for (const auto make : {make_attention, make_gat, make_spmm, make_small, make_training})
     if (std::unique_ptr<Workload> workload = make(name, options)) return workload;
-  throw ValueError({.op = "bench", .argument = "--workload", .got = name, .expected = fmt::format("one of {}", fmt::join(workload_names(), ", ")),
+  throw ValueError({.op = "bench",
+                    .argument = "--workload",
+                    .got = name,
+                    .expected = fmt::format("one of {}", fmt::join(workload_names(), ", ")),
                     .hint = {}});
 }
 

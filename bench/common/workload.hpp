@@ -1,5 +1,6 @@
 #pragma once
-// What bench/side times. Each workload has a name, by which bench/compare.py finds the same one among the peers (bench/peers).
+// What bench/side times. Each workload has a name, by which bench/compare.py finds the same one among the peers
+// (bench/peers).
 
 #include <filesystem>
 #include <memory>
@@ -27,8 +28,8 @@ class Workload {
   virtual std::vector<NamedTensor> inputs() const = 0;
   /// The model whose weights both sides start from; null where the inputs are all there is.
   virtual const Model* model() const { return nullptr; }
-  /// Numbers in which both sides must agree: the losses of the first `steps` training steps of a model; of a single operation, whatever
-  /// `steps` is, its result times a fixed tensor and the norm of every gradient.
+  /// Numbers in which both sides must agree: the losses of the first `steps` training steps of a model; of a single
+  /// operation, whatever `steps` is, its result times a fixed tensor and the norm of every gradient.
   virtual std::vector<double> check(int steps) = 0;
 };
 

@@ -2,7 +2,6 @@
 // What every program does around its own work: options in, a clear message and an exit code for whatever goes wrong.
 
 #include <CLI/CLI.hpp>
-
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -12,7 +11,8 @@
 
 namespace atto::examples {
 
-/// Reads the command line. An exit code when the program is done already: 0 after --help, 2 after an error, which it prints.
+/// Reads the command line. An exit code when the program is done already: 0 after --help, 2 after an error, which it
+/// prints.
 inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
@@ -24,7 +24,8 @@ inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   }
 }
 
-/// Runs `run(argc, argv)`. Exit codes: 0 success, 1 an error in the program, 2 an error in what it was given (options, files, data).
+/// Runs `run(argc, argv)`. Exit codes: 0 success, 1 an error in the program, 2 an error in what it was given (options,
+/// files, data).
 template <class Run>
 int guarded_main(Run&& run, int argc, char** argv) {
   try {

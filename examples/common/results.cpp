@@ -33,7 +33,8 @@ std::vector<FoldResult> best_epochs(const std::vector<MetricsRow>& rows, bool hi
   for (const MetricsRow& row : rows) {
     const auto [found, fresh] = folds.try_emplace(row.fold, FoldResult{row});
     const double best = found->second.best.valid_metric;
-    if (!fresh && (std::isnan(best) || (higher_is_better ? row.valid_metric > best : row.valid_metric < best))) found->second.best = row;
+    if (!fresh && (std::isnan(best) || (higher_is_better ? row.valid_metric > best : row.valid_metric < best)))
+      found->second.best = row;
   }
   std::vector<FoldResult> results;
   for (const auto& [fold, result] : folds) results.push_back(result);
@@ -57,7 +58,9 @@ Statistics statistics(const Values& values, Get get) {
 
 nlohmann::ordered_json to_json(const Statistics& s) {
   // JSON has no NaN: what was not measured is null.
-  const auto number = [](double value) { return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr); };
+  const auto number = [](double value) {
+    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+  };
   return {{"mean", number(s.mean)}, {"deviation", number(s.deviation)}};
 }
 
@@ -82,7 +85,10 @@ void write_summary(const RunFolder& folder, const Results& r, const Objective& o
   json["metric"] = objective.metric_name;
   json["folds"] = nlohmann::ordered_json::array();
   for (const FoldResult& fold : r.folds)
-    json["folds"].push_back({{"fold", fold.best.fold}, {"best_epoch", fold.best.epoch}, {"valid_metric", fold.best.valid_metric}, {"test_metric", fold.best.test_metric}});
+    json["folds"].push_back({{"fold", fold.best.fold},
+                             {"best_epoch", fold.best.epoch},
+                             {"valid_metric", fold.best.valid_metric},
+                             {"test_metric", fold.best.test_metric}});
   json["valid"] = to_json(r.valid);
   json["test"] = to_json(r.test);
   json["seconds_per_epoch"] = r.seconds.mean;
@@ -101,7 +107,9 @@ report::Table result_table(const Results& r, const Objective& objective) {
     return fmt::format("{:.2f} ± {:.2f}{}", factor * s.mean, factor * s.deviation, unit);
   };
   report::Table table({{"result"}, {"value", report::Align::right}});
-  const std::string metric = objective.metric_name == "mae" ? "mean absolute error" : objective.metric_name == "class_accuracy" ? "class accuracy" : std::string(objective.metric_name);
+  const std::string metric = objective.metric_name == "mae"              ? "mean absolute error"
+                             : objective.metric_name == "class_accuracy" ? "class accuracy"
+                                                                         : std::string(objective.metric_name);
   table.row({metric + ", training", value(r.train)});
   table.row({metric + ", validation", value(r.valid)});
   table.row({metric + ", test", value(r.test)});
@@ -113,8 +121,8 @@ report::Table result_table(const Results& r, const Objective& objective) {
   return table;
 }
 
-void write_report(const RunFolder& folder, const std::string& title, const Settings& settings, const report::Table& table,
-                  const std::vector<MetricsRow>& rows, const report::RunPlots& plots) {
+void write_report(const RunFolder& folder, const std::string& title, const Settings& settings,
+                  const report::Table& table, const std::vector<MetricsRow>& rows, const report::RunPlots& plots) {
   report::draw_run(folder.plots(), rows, plots);
   report::HtmlPage page(title);
   page.table(table);
@@ -131,13 +139,16 @@ void write_report(const RunFolder& folder, const std::string& title, const Setti
   write_atomically(folder.report(), page.str());
 }
 
-report::RunPlots plots_of(const std::string& title, const Settings& settings, const Objective& objective, const GraphModel& model, int diameter) {
+report::RunPlots plots_of(const std::string& title, const Settings& settings, const Objective& objective,
+                          const GraphModel& model, int diameter) {
   report::RunPlots plots{.title = title, .metric = std::string(objective.metric_name)};
   const std::vector<double> hops = model.hops(), gammas = model.gammas();
   const auto heads = static_cast<std::size_t>(model.options().heads);
   const int reach = std::max(8, std::min(diameter, 40));
   for (std::size_t head = 0; head < hops.size(); ++head)
-    plots.decay.push_back({.title = hops.size() == heads ? fmt::format("head {}", head + 1) : fmt::format("layer {} · head {}", head / heads + 1, head % heads + 1),
+    plots.decay.push_back({.title = hops.size() == heads
+                                        ? fmt::format("head {}", head + 1)
+                                        : fmt::format("layer {} · head {}", head / heads + 1, head % heads + 1),
                            .initial = report::decay_curve(*settings.gamma, *settings.hop, *settings.slope, reach),
                            .learned = report::decay_curve(gammas[head], hops[head], *settings.slope, reach)});
   return plots;
@@ -145,8 +156,9 @@ report::RunPlots plots_of(const std::string& title, const Settings& settings, co
 
 }  // namespace
 
-std::string write_results(const RunFolder& folder, const std::string& title, const Settings& settings, const Objective& objective,
-                          const std::vector<MetricsRow>& rows, const GraphModel& model, std::int64_t parameters, int diameter) {
+std::string write_results(const RunFolder& folder, const std::string& title, const Settings& settings,
+                          const Objective& objective, const std::vector<MetricsRow>& rows, const GraphModel& model,
+                          std::int64_t parameters, int diameter) {
   const Results results = collect(rows, objective, parameters);
   const report::Table table = result_table(results, objective);
   write_summary(folder, results, objective, model);

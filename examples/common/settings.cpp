@@ -21,15 +21,16 @@ struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
-// Whether `json` holds a value that `field` can hold as it is. The conversions of the library cut 1.5 to 1 and 2^32 to 0, and
-// the one of 1e30 to an integer is undefined.
+// Whether `json` holds a value that `field` can hold as it is. The conversions of the library cut 1.5 to 1 and 2^32 to
+// 0, and the one of 1e30 to an integer is undefined.
 template <class Field>
 bool read_field(const nlohmann::json& json, Field& field) {
   if constexpr (std::is_same_v<Field, bool>) {
     if (!json.is_boolean()) return false;
   } else if constexpr (std::is_integral_v<Field>) {
     if (!json.is_number_integer()) return false;
-    if (json.is_number_unsigned() ? !std::in_range<Field>(json.get<std::uint64_t>()) : !std::in_range<Field>(json.get<std::int64_t>()))
+    if (json.is_number_unsigned() ? !std::in_range<Field>(json.get<std::uint64_t>())
+                                  : !std::in_range<Field>(json.get<std::int64_t>()))
       return false;
   } else if constexpr (std::is_floating_point_v<Field>) {
     if (!json.is_number()) return false;
@@ -41,8 +42,10 @@ bool read_field(const nlohmann::json& json, Field& field) {
 }
 
 const char* group_of(const std::string& name) {
-  static const std::set<std::string> data{"data", "dataset", "graphs", "attributes", "folds", "train_fraction", "encoding", "encoding_width", "encoding_channels"};
-  static const std::set<std::string> training{"epochs", "batch", "lr", "warmup", "schedule", "optimiser", "weight_decay", "hop_weight_decay", "clip", "seed"};
+  static const std::set<std::string> data{"data",           "dataset",  "graphs",         "attributes",       "folds",
+                                          "train_fraction", "encoding", "encoding_width", "encoding_channels"};
+  static const std::set<std::string> training{
+      "epochs", "batch", "lr", "warmup", "schedule", "optimiser", "weight_decay", "hop_weight_decay", "clip", "seed"};
   return name == "threads" ? "Run" : data.count(name) ? "Data" : training.count(name) ? "Training" : "Model";
 }
 
@@ -53,7 +56,8 @@ void add_options(CLI::App& app, Settings& settings) {
     using Field = std::remove_reference_t<decltype(field)>;
     CLI::Option* option = nullptr;
     if constexpr (std::is_same_v<Field, bool>) option = app.add_flag(option_name(name), field, help);
-    else if constexpr (IsOptional<Field>::value) option = app.add_option(option_name(name), field, help.ends_with(']') ? help : help + " [by data set]");
+    else if constexpr (IsOptional<Field>::value)
+      option = app.add_option(option_name(name), field, help.ends_with(']') ? help : help + " [by data set]");
     else option = app.add_option(option_name(name), field, help)->capture_default_str();
     option->take_last()->group(group_of(name));  // so that a script can append to its options
   });
@@ -88,7 +92,8 @@ Settings from_json(const nlohmann::json& json, const std::string& path) {
     } else {
       fits = read_field(*found, field);
     }
-    if (!fits) throw FileError(path, "", "the setting '" + std::string(name) + "' has the wrong type or size: " + found->dump());
+    if (!fits)
+      throw FileError(path, "", "the setting '" + std::string(name) + "' has the wrong type or size: " + found->dump());
   });
   for (const auto& [key, value] : json.items())
     if (!known.count(key)) throw FileError(path, "", "unknown setting '" + key + "'");

@@ -18,12 +18,15 @@ namespace {
 
 constexpr double kCheckpointSeconds = 20;  // between two checkpoints: what a crash may cost
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 // A model with its root and its trainer, built anew for every fold.
 struct Candidate {
   Candidate(const Settings& settings, const PreparedData& data, const Split& split, int fold)
-      : root({.seed = settings.seed + static_cast<std::uint64_t>(fold)}), model(root, model_options(settings, data.dataset())),
+      : root({.seed = settings.seed + static_cast<std::uint64_t>(fold)}),
+        model(root, model_options(settings, data.dataset())),
         trainer(root, model, data, split, objective_of(settings, data.dataset()), trainer_options(settings, fold)) {}
   Model root;
   GraphModel model;
@@ -36,7 +39,8 @@ bool mask_is_inert(const Settings& s, const PreparedData& data) {
 }
 
 // One fold from where it stands to its end.
-void train(Candidate& candidate, const RunFolder& folder, int fold, const Metadata& metadata, MetricsLog& log, Progress& progress) {
+void train(Candidate& candidate, const RunFolder& folder, int fold, const Metadata& metadata, MetricsLog& log,
+           Progress& progress) {
   Trainer& trainer = candidate.trainer;
   double last_saved = now();
   const auto checkpoint = [&](bool always) {
@@ -75,7 +79,8 @@ void run_study(const Settings& settings, const Dataset& dataset, const RunOption
   Position start;
   if (run.resume) start = checkpoint_position(RunFolder::resume(run.folder).checkpoint());
   if (start.fold >= static_cast<std::int64_t>(splits.size()))
-    throw FileError(run.folder.string(), {}, fmt::format("the checkpoint stands in fold {} of {}", start.fold + 1, splits.size()));
+    throw FileError(run.folder.string(), {},
+                    fmt::format("the checkpoint stands in fold {} of {}", start.fold + 1, splits.size()));
   // Built before the folder is made, because that removes an earlier run: settings that do not fit must not cost one.
   const auto build = [&](std::int64_t fold) {
     return std::make_unique<Candidate>(settings, data, splits[static_cast<std::size_t>(fold)], static_cast<int>(fold));
@@ -84,13 +89,18 @@ void run_study(const Settings& settings, const Dataset& dataset, const RunOption
 
   const RunFolder folder = run.resume ? RunFolder::resume(run.folder) : RunFolder::create(run.folder);
   if (!run.resume) write_atomically(folder.config(), to_json(settings).dump(2) + "\n");
-  MetricsLog log = run.resume ? MetricsLog(folder.metrics_csv(), folder.metrics_jsonl(),
-                                           {.fold = static_cast<int>(start.fold), .epoch = static_cast<int>(start.epoch)})
-                              : MetricsLog(folder.metrics_csv(), folder.metrics_jsonl());
+  MetricsLog log = run.resume
+                       ? MetricsLog(folder.metrics_csv(), folder.metrics_jsonl(),
+                                    {.fold = static_cast<int>(start.fold), .epoch = static_cast<int>(start.epoch)})
+                       : MetricsLog(folder.metrics_csv(), folder.metrics_jsonl());
   if (run.resume) candidate->trainer.load(folder.checkpoint());
-  Progress progress(stderr, {.folds = static_cast<int>(splits.size()), .epochs = settings.epochs, .metric = std::string(objective.metric_name)});
+  Progress progress(stderr, {.folds = static_cast<int>(splits.size()),
+                             .epochs = settings.epochs,
+                             .metric = std::string(objective.metric_name)});
   if (mask_is_inert(settings, data))
-    progress.note(fmt::format("note: no pair is farther apart than {} hops, so a mask that begins at hop {} is all ones", data.diameter(), *settings.hop));
+    progress.note(
+        fmt::format("note: no pair is farther apart than {} hops, so a mask that begins at hop {} is all ones",
+                    data.diameter(), *settings.hop));
 
   for (std::int64_t fold = start.fold; fold < static_cast<std::int64_t>(splits.size()); ++fold) {
     if (fold != start.fold) candidate = build(fold);
@@ -99,12 +109,14 @@ void run_study(const Settings& settings, const Dataset& dataset, const RunOption
   progress.finish();
 
   const std::string title = fmt::format("{} on {}", settings.model, dataset.name);
-  const std::string table = write_results(folder, title, settings, objective, log.rows(), candidate->model, candidate->root.parameter_count(), data.diameter());
-  fmt::print("\n{}\n\n{}\nResults are in {}; open {} in a browser.\n", title, table, folder.path().string(), folder.report().string());
+  const std::string table = write_results(folder, title, settings, objective, log.rows(), candidate->model,
+                                          candidate->root.parameter_count(), data.diameter());
+  fmt::print("\n{}\n\n{}\nResults are in {}; open {} in a browser.\n", title, table, folder.path().string(),
+             folder.report().string());
 }
 
-void predict(const Settings& settings, const Dataset& dataset, const std::filesystem::path& weights, const std::filesystem::path& csv,
-             const std::filesystem::path& cache) {
+void predict(const Settings& settings, const Dataset& dataset, const std::filesystem::path& weights,
+             const std::filesystem::path& csv, const std::filesystem::path& cache) {
   Split everything;
   for (std::int64_t i = 0; i < dataset.size(); ++i) everything.test.push_back(i);
   const PreparedData data(dataset, preparation_options(settings, cache));
@@ -115,7 +127,8 @@ void predict(const Settings& settings, const Dataset& dataset, const std::filesy
   for (std::int64_t c = 0; c < outputs.size(1); ++c) fmt::format_to(std::back_inserter(text), ",output_{}", c);
   for (std::int64_t row = 0; row < outputs.size(0); ++row) {
     fmt::format_to(std::back_inserter(text), "\n{}", row);
-    for (std::int64_t c = 0; c < outputs.size(1); ++c) fmt::format_to(std::back_inserter(text), ",{}", outputs.data<float>()[row * outputs.size(1) + c]);
+    for (std::int64_t c = 0; c < outputs.size(1); ++c)
+      fmt::format_to(std::back_inserter(text), ",{}", outputs.data<float>()[row * outputs.size(1) + c]);
   }
   write_atomically(csv, text + "\n");
   fmt::print("{} rows of outputs are in {}\n", outputs.size(0), csv.string());

@@ -15,21 +15,27 @@ namespace atto::examples {
 namespace {
 
 [[noreturn]] void refuse(const char* option, std::string got, std::string expected) {
-  throw ValueError({.op = option, .argument = {}, .got = std::move(got), .expected = std::move(expected), .hint = "--help lists the options"});
+  throw ValueError({.op = option,
+                    .argument = {},
+                    .got = std::move(got),
+                    .expected = std::move(expected),
+                    .hint = "--help lists the options"});
 }
 
 // Refuses what cannot fit before anything is built. `bytes` is a lower bound.
 void require_memory(const char* option, double bytes) {
   const double there = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   if (bytes > there)
-    refuse(option, "a need of at least " + report::human_bytes(bytes), "no more than this machine's memory of " + report::human_bytes(there));
+    refuse(option, "a need of at least " + report::human_bytes(bytes),
+           "no more than this machine's memory of " + report::human_bytes(there));
 }
 
 }  // namespace
 
 Dataset load_dataset(const Settings& settings) {
   if (!settings.data.empty())
-    return read_dataset(settings.data, {.node_attributes = settings.attributes, .edge_attributes = settings.attributes});
+    return read_dataset(settings.data,
+                        {.node_attributes = settings.attributes, .edge_attributes = settings.attributes});
   if (settings.graphs < 1) refuse("--graphs", std::to_string(settings.graphs), "at least 1");
   require_memory("--graphs", 1.4 * static_cast<double>(settings.graphs) * 4300 * 20);  // mean edges, bytes of each
   const std::int64_t fifth = std::max<std::int64_t>(1, settings.graphs / 5);
@@ -94,7 +100,8 @@ std::vector<Split> make_splits(const Settings& s, const Dataset& dataset) {
 GraphModelOptions model_options(const Settings& s, const Dataset& dataset) {
   const bool nodes = dataset.task == Task::node_classification;
   // At least 8 d^2 parameters in a layer, each with gradient and two moments.
-  require_memory("--layers, --channels", 8.0 * static_cast<double>(s.layers) * static_cast<double>(*s.channels) * static_cast<double>(*s.channels) * 16);
+  require_memory("--layers, --channels", 8.0 * static_cast<double>(s.layers) * static_cast<double>(*s.channels) *
+                                             static_cast<double>(*s.channels) * 16);
   GraphModelOptions o;
   o.architecture = architecture(s.model);
   o.local = local(*s.local);
@@ -104,7 +111,8 @@ GraphModelOptions model_options(const Settings& s, const Dataset& dataset) {
   o.slope = *s.slope;
   o.learn_gamma = s.learn_gamma;
   o.share_mask = !s.mask_per_layer;
-  static constexpr Names<Disconnected, 2> kDisconnected{"disconnected", {{{Disconnected::mask_zero, "mask_zero"}, {Disconnected::left_out, "left_out"}}}};
+  static constexpr Names<Disconnected, 2> kDisconnected{
+      "disconnected", {{{Disconnected::mask_zero, "mask_zero"}, {Disconnected::left_out, "left_out"}}}};
   o.disconnected = kDisconnected.parse(s.disconnected);
   o.layers = s.layers;
   o.channels = *s.channels;
@@ -134,15 +142,19 @@ TrainerOptions trainer_options(const Settings& s, int fold) {
           .decoupled = kOptimisers.parse(*s.optimiser),
           .warmup = *s.warmup,
           .cosine = kSchedules.parse(*s.schedule),
-          .groups = architecture(s.model) == Architecture::gradformer ? std::vector<ParameterGroup>{{.pattern = "*hop", .weight_decay = *s.hop_weight_decay}}
-                                                                      : std::vector<ParameterGroup>{},
+          .groups = architecture(s.model) == Architecture::gradformer
+                        ? std::vector<ParameterGroup>{{.pattern = "*hop", .weight_decay = *s.hop_weight_decay}}
+                        : std::vector<ParameterGroup>{},
           .clip = s.clip,
           .seed = s.seed,
           .fold = fold};
 }
 
 PreparationOptions preparation_options(const Settings& s, const std::filesystem::path& cache) {
-  return {.encoding = encoding(*s.encoding), .encoding_width = *s.encoding_width, .hops = architecture(s.model) == Architecture::gradformer, .cache = cache};
+  return {.encoding = encoding(*s.encoding),
+          .encoding_width = *s.encoding_width,
+          .hops = architecture(s.model) == Architecture::gradformer,
+          .cache = cache};
 }
 
 Objective objective_of(const Settings& s, const Dataset& dataset) {

@@ -15,8 +15,10 @@ enum class Reduction { sum, mean, max };
 
 class Reduce final : public SlotModule {
  public:
-  Reduce(const Scope& scope, const AttentionSizes& sizes, Reduction reduction, Message message) : reduction_(reduction) {
-    if (message == Message::value_and_edge) edge_projection_.emplace(scope, sizes.heads, sizes.value_width, sizes.edge_channels);
+  Reduce(const Scope& scope, const AttentionSizes& sizes, Reduction reduction, Message message)
+      : reduction_(reduction) {
+    if (message == Message::value_and_edge)
+      edge_projection_.emplace(scope, sizes.heads, sizes.value_width, sizes.edge_channels);
   }
   std::string name() const override {
     const std::string base = reduction_ == Reduction::sum ? "sum" : reduction_ == Reduction::mean ? "mean" : "max";
@@ -28,9 +30,12 @@ class Reduce final : public SlotModule {
     const Var message = edge_add(view.graph, view.value, {}) + (*edge_projection_)(view);
     const Var weighted = message * reshape(weights, Shape{weights.size(0), weights.size(1), 1});
     switch (reduction_) {
-      case Reduction::sum: return edge_sum(view.graph, weighted);
-      case Reduction::mean: return edge_mean(view.graph, weighted);
-      case Reduction::max: break;
+      case Reduction::sum:
+        return edge_sum(view.graph, weighted);
+      case Reduction::mean:
+        return edge_mean(view.graph, weighted);
+      case Reduction::max:
+        break;
     }
     return edge_max(view.graph, weighted);
   }
@@ -39,9 +44,12 @@ class Reduce final : public SlotModule {
  private:
   Var reduce_values(const EdgeView& view, const Var& weights) const {
     switch (reduction_) {
-      case Reduction::sum: return spmm(view.graph, weights, view.value);
-      case Reduction::mean: return spmm_mean(view.graph, weights, view.value);
-      case Reduction::max: break;
+      case Reduction::sum:
+        return spmm(view.graph, weights, view.value);
+      case Reduction::mean:
+        return spmm_mean(view.graph, weights, view.value);
+      case Reduction::max:
+        break;
     }
     return spmm_max(view.graph, weights, view.value);
   }
@@ -61,10 +69,14 @@ class SelfTermFinish final : public SlotModule {
  public:
   SelfTermFinish(const Scope& scope, const AttentionSizes& sizes, const SelfTerm& options)
       : epsilon_(options.epsilon),
-        learned_(options.learn ? scope.parameter("epsilon", Shape{1}, init::constant(options.epsilon)) : Parameter::none()) {
+        learned_(options.learn ? scope.parameter("epsilon", Shape{1}, init::constant(options.epsilon))
+                               : Parameter::none()) {
     if (sizes.channels != sizes.heads * sizes.value_width)
-      throw ValueError({.op = "SelfTerm", .argument = "channels", .got = std::to_string(sizes.channels),
-                        .expected = "heads x value width = " + std::to_string(sizes.heads * sizes.value_width), .hint = {}});
+      throw ValueError({.op = "SelfTerm",
+                        .argument = "channels",
+                        .got = std::to_string(sizes.channels),
+                        .expected = "heads x value width = " + std::to_string(sizes.heads * sizes.value_width),
+                        .hint = {}});
   }
   std::string name() const override { return "self_term"; }
   Var operator()(const EdgeView& view, const Var& out) const override {
@@ -99,10 +111,14 @@ SlotPointer Mean::build(const Scope& scope, const AttentionSizes& sizes) const {
 SlotPointer Max::build(const Scope& scope, const AttentionSizes& sizes) const {
   return std::make_shared<Reduce>(scope, sizes, Reduction::max, message);
 }
-SlotPointer Identity::build(const Scope&, const AttentionSizes&) const { return std::make_shared<IdentityFinish>(); }
+SlotPointer Identity::build(const Scope&, const AttentionSizes&) const {
+  return std::make_shared<IdentityFinish>();
+}
 SlotPointer SelfTerm::build(const Scope& scope, const AttentionSizes& sizes) const {
   return std::make_shared<SelfTermFinish>(scope, sizes, *this);
 }
-SlotPointer LogDegree::build(const Scope&, const AttentionSizes&) const { return std::make_shared<LogDegreeFinish>(); }
+SlotPointer LogDegree::build(const Scope&, const AttentionSizes&) const {
+  return std::make_shared<LogDegreeFinish>();
+}
 
 }  // namespace atto

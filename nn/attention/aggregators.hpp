@@ -38,7 +38,8 @@ struct Identity {
   SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
 };
 
-/// out_i + (1 + epsilon) x_i: the self term of GIN (Xu et al. 2019, eq. 4.1). Needs C = H V. With `learn` epsilon is a parameter.
+/// out_i + (1 + epsilon) x_i: the self term of GIN (Xu et al. 2019, eq. 4.1). Needs C = H V. With `learn` epsilon is a
+/// parameter.
 struct SelfTerm {
   using Kind = FinishKind;
   double epsilon = 0;

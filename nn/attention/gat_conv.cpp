@@ -7,7 +7,10 @@ namespace {
 
 AttentionOptions attention_options(std::int64_t in, std::int64_t out, const GatConvOptions& o) {
   if (o.concat && out % o.heads != 0)
-    throw ValueError({.op = "GatConv", .argument = "out", .got = std::to_string(out), .expected = "a multiple of heads = " + std::to_string(o.heads),
+    throw ValueError({.op = "GatConv",
+                      .argument = "out",
+                      .got = std::to_string(out),
+                      .expected = "a multiple of heads = " + std::to_string(o.heads),
                       .hint = "or average the heads with .concat = false"});
   AttentionOptions options{.channels = in, .heads = o.heads, .head_width = o.concat ? out / o.heads : out};
   options.output = o.concat ? Output::bias : Output::mean;

@@ -27,8 +27,9 @@ struct DecayMaskOptions {
   Disconnected disconnected = Disconnected::mask_zero;
 };
 
-/// A decay mask with its parameters, as the slots that it fills: HopDecay or HopDecayGate, by its mode. Attentions that are given
-/// one mask share it. Parameters hop [H] and, where gamma is learned, gamma_logit [H]. Copying copies a handle.
+/// A decay mask with its parameters, as the slots that it fills: HopDecay or HopDecayGate, by its mode. Attentions that
+/// are given one mask share it. Parameters hop [H] and, where gamma is learned, gamma_logit [H]. Copying copies a
+/// handle.
 class DecayMask {
  public:
   DecayMask(const Scope& scope, std::int64_t heads, const DecayMaskOptions& options = {});
@@ -52,13 +53,14 @@ struct GradformerAttentionOptions {
 ///
 ///     out = concat_h( softmax_j( q_i . k_j / sqrt(D) * M_ij ) v ) W_o        and the other places of MaskMode
 ///
-/// GraphAttention with a decay mask, of its own or shared over layers as in the paper. x [N,channels] and all pairs of each graph
-/// with hop distances (Support::pairs, with_buckets) -> [N,channels]. Parameters as GraphAttention names them, and a mask of its
-/// own as DecayMask does.
+/// GraphAttention with a decay mask, of its own or shared over layers as in the paper. x [N,channels] and all pairs of
+/// each graph with hop distances (Support::pairs, with_buckets) -> [N,channels]. Parameters as GraphAttention names
+/// them, and a mask of its own as DecayMask does.
 class GradformerAttention : public Module {
  public:
   GradformerAttention(const Scope& scope, std::int64_t channels, const GradformerAttentionOptions& options = {});
-  GradformerAttention(const Scope& scope, std::int64_t channels, const DecayMask& shared, const GradformerAttentionOptions& options = {});
+  GradformerAttention(const Scope& scope, std::int64_t channels, const DecayMask& shared,
+                      const GradformerAttentionOptions& options = {});
   Var operator()(const Var& x, const Support& pairs) const { return attention_(x, pairs); }
 
   const DecayMask& mask() const { return mask_; }

@@ -11,22 +11,29 @@
 namespace atto {
 namespace {
 
-[[noreturn]] void refuse(const Scope& scope, const char* argument, std::string got, std::string expected, std::string hint = {}) {
-  throw ValueError({.op = scope.path().empty() ? "GraphAttention" : scope.path(), .argument = argument, .got = std::move(got),
-                    .expected = std::move(expected), .hint = std::move(hint)});
+[[noreturn]] void refuse(const Scope& scope, const char* argument, std::string got, std::string expected,
+                         std::string hint = {}) {
+  throw ValueError({.op = scope.path().empty() ? "GraphAttention" : scope.path(),
+                    .argument = argument,
+                    .got = std::move(got),
+                    .expected = std::move(expected),
+                    .hint = std::move(hint)});
 }
 
 AttentionOptions with_defaults(AttentionOptions o, const Scope& scope) {
-  if (o.channels < 1 || o.heads < 1) refuse(scope, "channels, heads", std::to_string(o.channels) + ", " + std::to_string(o.heads), "at least 1");
+  if (o.channels < 1 || o.heads < 1)
+    refuse(scope, "channels, heads", std::to_string(o.channels) + ", " + std::to_string(o.heads), "at least 1");
   if (o.source_channels == 0) o.source_channels = o.channels;
   if (o.key_heads == 0) o.key_heads = o.heads;
   if (o.output_channels == 0) o.output_channels = o.channels;
   if (o.head_width == 0) {
     if (o.channels % o.heads != 0)
-      refuse(scope, "heads", std::to_string(o.heads), "a divisor of channels = " + std::to_string(o.channels), "or set head_width");
+      refuse(scope, "heads", std::to_string(o.heads), "a divisor of channels = " + std::to_string(o.channels),
+             "or set head_width");
     o.head_width = o.channels / o.heads;
   }
-  if (o.heads % o.key_heads != 0) refuse(scope, "key_heads", std::to_string(o.key_heads), "a divisor of heads = " + std::to_string(o.heads));
+  if (o.heads % o.key_heads != 0)
+    refuse(scope, "key_heads", std::to_string(o.key_heads), "a divisor of heads = " + std::to_string(o.heads));
   if (!(o.dropout >= 0 && o.dropout < 1)) refuse(scope, "dropout", std::to_string(o.dropout), "0 <= dropout < 1");
   const bool one_matrix = o.projection == Projection::tied || o.projection == Projection::shared;
   if (one_matrix && (o.key_heads != o.heads || o.source_channels != o.channels))
@@ -38,7 +45,11 @@ AttentionOptions with_defaults(AttentionOptions o, const Scope& scope) {
 }
 
 AttentionSizes sizes_of(const AttentionOptions& o) {
-  return {.channels = o.channels, .heads = o.heads, .head_width = o.head_width, .value_width = o.head_width, .edge_channels = o.edge_channels};
+  return {.channels = o.channels,
+          .heads = o.heads,
+          .head_width = o.head_width,
+          .value_width = o.head_width,
+          .edge_channels = o.edge_channels};
 }
 
 // [N, G W] -> [N, H, W]; with fewer heads than H each serves H / G neighbours.
@@ -46,16 +57,22 @@ Var split_heads(const Var& x, std::int64_t heads, std::int64_t key_heads) {
   const std::int64_t rows = x.size(0), width = x.size(1) / key_heads;
   if (heads == key_heads) return reshape(x, Shape{rows, heads, width});
   const std::int64_t group = heads / key_heads;
-  const Var repeated = reshape(x, Shape{rows, key_heads, 1, width}) * Var(Tensor::full(Shape{group, 1}, 1.0, x.dtype()));
+  const Var repeated =
+      reshape(x, Shape{rows, key_heads, 1, width}) * Var(Tensor::full(Shape{group, 1}, 1.0, x.dtype()));
   return reshape(repeated, Shape{rows, heads, width});
 }
 
 }  // namespace
 
 GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& options)
-    : Module(scope), options_(with_defaults(options, scope)), sizes_(sizes_of(options_)),
+    : Module(scope),
+      options_(with_defaults(options, scope)),
+      sizes_(sizes_of(options_)),
       bias_(options.output == Output::bias || options.output == Output::mean
-                ? scope.parameter("bias", Shape{options.output == Output::mean ? sizes_.value_width : sizes_.heads * sizes_.value_width}, init::zeros())
+                ? scope.parameter(
+                      "bias",
+                      Shape{options.output == Output::mean ? sizes_.value_width : sizes_.heads * sizes_.value_width},
+                      init::zeros())
                 : Parameter::none()) {
   const AttentionOptions& o = options_;
   const std::int64_t query_width = o.heads * o.head_width, key_width = o.key_heads * o.head_width;
@@ -68,8 +85,10 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
     slot.emplace(scope / name, in, out, like_query);
   };
   if (o.projection != Projection::none) linear(query_, "query", o.channels, query_width, o.bias);
-  if (o.projection == Projection::separate || o.projection == Projection::key_value) linear(key_, "key", o.source_channels, key_width, o.bias);
-  if (o.projection == Projection::separate || o.projection == Projection::tied) linear(value_, "value", o.source_channels, key_width, o.bias);
+  if (o.projection == Projection::separate || o.projection == Projection::key_value)
+    linear(key_, "key", o.source_channels, key_width, o.bias);
+  if (o.projection == Projection::separate || o.projection == Projection::tied)
+    linear(value_, "value", o.source_channels, key_width, o.bias);
   if (o.output == Output::linear) linear(output_, "output", o.heads * sizes_.value_width, o.output_channels, o.bias);
 
   score_ = o.score.build(scope / "score", sizes_);
@@ -106,7 +125,8 @@ Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support
     form.options.causal = support.kind() == Support::Kind::causal;
     form.options.dropout = rate;
     form.options.random = random;
-    return ragged_attention(view.query, view.key, view.value, support.queries(), support.keys(), support.planes(), form.fitted(), {}, form.options);
+    return ragged_attention(view.query, view.key, view.value, support.queries(), support.keys(), support.planes(),
+                            form.fitted(), {}, form.options);
   }
   GatForm form;
   for (const SlotModule* slot : stages()) slot->fill(view, form);
@@ -143,8 +163,10 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
   const Var& value = inputs.value.defined() ? inputs.value : source;
   const auto expect = [&](const char* name, const Var& x, std::int64_t rows, std::int64_t columns) {
     if (!x.defined() || x.shape() != Shape{rows, columns})
-      throw ShapeError({.op = scope().path().empty() ? "GraphAttention" : scope().path(), .argument = name,
-                        .got = x.defined() ? x.shape().str() : "undefined", .expected = Shape{rows, columns}.str(),
+      throw ShapeError({.op = scope().path().empty() ? "GraphAttention" : scope().path(),
+                        .argument = name,
+                        .got = x.defined() ? x.shape().str() : "undefined",
+                        .expected = Shape{rows, columns}.str(),
                         .hint = "the rows are those of the support"});
   };
   expect("query", inputs.query, support.num_dst(), options_.channels);
@@ -154,17 +176,22 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
   EdgeView view;
   view.self = inputs.query;
   view.edge = inputs.edge;
-  const auto apply_to = [](const std::optional<Linear>& projection, const Var& x) { return projection ? (*projection)(x) : x; };
+  const auto apply_to = [](const std::optional<Linear>& projection, const Var& x) {
+    return projection ? (*projection)(x) : x;
+  };
   const bool query_serves_key = options_.projection == Projection::tied || options_.projection == Projection::shared;
   const Var query = apply_to(query_, inputs.query);
-  const Var key = query_serves_key ? (source.node() == inputs.query.node() ? query : apply_to(query_, source)) : apply_to(key_, source);
-  const bool key_serves_value = options_.projection == Projection::key_value || options_.projection == Projection::shared;
+  const Var key = query_serves_key ? (source.node() == inputs.query.node() ? query : apply_to(query_, source))
+                                   : apply_to(key_, source);
+  const bool key_serves_value =
+      options_.projection == Projection::key_value || options_.projection == Projection::shared;
   const Var& projected_value = key_serves_value && value.node() == source.node() ? key
-                               : key_serves_value                              ? apply_to(query_serves_key ? query_ : key_, value)
-                                                                               : apply_to(value_, value);
+                               : key_serves_value ? apply_to(query_serves_key ? query_ : key_, value)
+                                                  : apply_to(value_, value);
   view.query = split_heads(query, options_.heads, options_.heads);
   view.key = split_heads(key, options_.heads, options_.key_heads);
-  view.value = projected_value.node() == key.node() ? view.key : split_heads(projected_value, options_.heads, options_.key_heads);
+  view.value = projected_value.node() == key.node() ? view.key
+                                                    : split_heads(projected_value, options_.heads, options_.key_heads);
   return view;
 }
 
@@ -179,9 +206,11 @@ std::string GraphAttention::refusal(FusedOp op, const Support& support) const {
   const bool on_edges = support.kind() == Support::Kind::edges;
   if (on_edges != (op != FusedOp::ragged_attention)) return "it does not run on a support of " + support.name();
   for (const SlotModule* slot : stages())
-    if (!slot->fits(op)) return "it has no " + (slot->name().empty() ? std::string("way to leave the softmax out") : slot->name());
+    if (!slot->fits(op))
+      return "it has no " + (slot->name().empty() ? std::string("way to leave the softmax out") : slot->name());
   const bool value_is_key = options_.projection != Projection::separate && options_.projection != Projection::tied;
-  if (op == FusedOp::gatv2 && !value_is_key) return "its values are its keys, and here they have projections of their own";
+  if (op == FusedOp::gatv2 && !value_is_key)
+    return "its values are its keys, and here they have projections of their own";
   return {};
 }
 
@@ -200,7 +229,8 @@ std::string GraphAttention::plan(const Support& support) const {
     if (!slot->name().empty()) composed += (composed.empty() ? "" : " > ") + slot->name();
   FusedOp nearest = FusedOp::ragged_attention;
   if (support.kind() == Support::Kind::edges) nearest = score_->fits(FusedOp::gatv2) ? FusedOp::gatv2 : FusedOp::gat;
-  return composed + finish + ", composed: " + std::string(name_of(nearest)) + " will not do, " + refusal(nearest, support);
+  return composed + finish + ", composed: " + std::string(name_of(nearest)) + " will not do, " +
+         refusal(nearest, support);
 }
 
 void GraphAttention::check_support(const Support& support) const {
@@ -218,7 +248,10 @@ Tensor GraphAttention::weights(const AttentionInputs& inputs, const Support& sup
 
 Tensor GraphAttention::weights() const {
   if (!last_call_)
-    throw StateError({.op = "GraphAttention::weights", .argument = "last call", .got = "none", .expected = "a call",
+    throw StateError({.op = "GraphAttention::weights",
+                      .argument = "last call",
+                      .got = "none",
+                      .expected = "a call",
                       .hint = "keep_last_call(true) before calling the layer"});
   return weights(last_call_->first, last_call_->second);
 }

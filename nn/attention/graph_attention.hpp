@@ -36,13 +36,13 @@ enum class Output {
 };
 
 struct AttentionOptions {
-  std::int64_t channels = 64;         ///< C, of the receiving nodes
-  std::int64_t source_channels = 0;   ///< of the sending nodes; 0 = channels
-  std::int64_t heads = 4;             ///< H
-  std::int64_t head_width = 0;        ///< D; 0 = channels / heads
-  std::int64_t key_heads = 0;         ///< grouped queries: heads of keys and values, a divisor of heads; 0 = heads
-  std::int64_t output_channels = 0;   ///< of Output::linear; 0 = channels
-  std::int64_t edge_channels = 0;     ///< F, of the edge features; 0 = none
+  std::int64_t channels = 64;        ///< C, of the receiving nodes
+  std::int64_t source_channels = 0;  ///< of the sending nodes; 0 = channels
+  std::int64_t heads = 4;            ///< H
+  std::int64_t head_width = 0;       ///< D; 0 = channels / heads
+  std::int64_t key_heads = 0;        ///< grouped queries: heads of keys and values, a divisor of heads; 0 = heads
+  std::int64_t output_channels = 0;  ///< of Output::linear; 0 = channels
+  std::int64_t edge_channels = 0;    ///< F, of the edge features; 0 = none
   Choice<ScoreKind> score = Dot{};
   Choice<PairKind> pair = NoPair{};
   Choice<NormaliserKind> normaliser = Softmax{};
@@ -65,10 +65,11 @@ struct AttentionInputs {
   Var edge;    ///< [E,F] in the support graph's canonical order
 };
 
-/// out = FINISH(REDUCE(GATE(NORMALISE(PAIR(SCORE))), MESSAGE)) over a support; the slots' own headers give their formulas.
+/// out = FINISH(REDUCE(GATE(NORMALISE(PAIR(SCORE))), MESSAGE)) over a support; the slots' own headers give their
+/// formulas.
 ///
-/// Any combination runs through the edge algebra, whose cost is O(E H D) time and O(E H) memory on a support of E pairs.
-/// Combinations that a fused operation stands for run through that instead; plan() tells. Result [N_dst, H V] or
+/// Any combination runs through the edge algebra, whose cost is O(E H D) time and O(E H) memory on a support of E
+/// pairs. Combinations that a fused operation stands for run through that instead; plan() tells. Result [N_dst, H V] or
 /// [N_dst, output_channels]. A node without edges receives zeros (plus bias). Errors: ValueError when slots do not fit
 /// together (when built), ShapeError for inputs that do not fit the support.
 class GraphAttention : public Module {
@@ -76,12 +77,14 @@ class GraphAttention : public Module {
   GraphAttention(const Scope& scope, const AttentionOptions& options);
 
   Var operator()(const AttentionInputs& inputs, const Support& support) const;
-  Var operator()(const Var& x, const Support& support) const { return (*this)(AttentionInputs{.query = x, .source = {}, .value = {}, .edge = {}}, support); }
+  Var operator()(const Var& x, const Support& support) const {
+    return (*this)(AttentionInputs{.query = x, .source = {}, .value = {}, .edge = {}}, support);
+  }
   /// The same through the edge algebra, whatever the combination: the meaning of the layer, slow and easy to read.
   Var lowered(const AttentionInputs& inputs, const Support& support) const;
 
-  /// What a call on this support runs, and why: "ragged_attention, fused" or "edge_dot > hop_decay > edge_softmax > spmm,
-  /// composed: ...".
+  /// What a call on this support runs, and why: "ragged_attention, fused" or "edge_dot > hop_decay > edge_softmax >
+  /// spmm, composed: ...".
   std::string plan(const Support& support) const;
 
   /// The weights a_e [E,H] of a call, in the order of support.graph(), through the lowering and without dropout.

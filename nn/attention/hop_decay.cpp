@@ -18,13 +18,16 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 double checked_gamma(double gamma, bool learn) {
   if (!(gamma > 0 && (learn ? gamma < 1 : gamma <= 1)))
-    throw ValueError({.op = "HopDecay", .argument = "gamma", .got = std::to_string(gamma),
-                      .expected = learn ? "0 < gamma < 1 where it is learned" : "0 < gamma <= 1", .hint = {}});
+    throw ValueError({.op = "HopDecay",
+                      .argument = "gamma",
+                      .got = std::to_string(gamma),
+                      .expected = learn ? "0 < gamma < 1 where it is learned" : "0 < gamma <= 1",
+                      .hint = {}});
   return gamma;
 }
 
-// w_e / sum over the edges into the same node. The bound lies below every sum that is not zero in earnest; where no path leads to a
-// node it gives zeros instead of 0/0.
+// w_e / sum over the edges into the same node. The bound lies below every sum that is not zero in earnest; where no
+// path leads to a node it gives zeros instead of 0/0.
 Var renormalised(const Graph& graph, const Var& weights) {
   return weights / edge_add(graph, {}, clamp(edge_sum(graph, weights), 1e-20, kInfinity));
 }
@@ -32,11 +35,16 @@ Var renormalised(const Graph& graph, const Var& weights) {
 }  // namespace
 
 DecaySlot::DecaySlot(const Scope& scope, std::int64_t heads, const Options& o)
-    : gamma_(checked_gamma(o.gamma, o.learn_gamma)), slope_(o.slope), disconnected_(o.disconnected),
+    : gamma_(checked_gamma(o.gamma, o.learn_gamma)),
+      slope_(o.slope),
+      disconnected_(o.disconnected),
       hop_(scope.parameter("hop", Shape{heads}, init::constant(o.hop))),
-      gamma_logit_(o.learn_gamma ? scope.parameter("gamma_logit", Shape{heads}, init::constant(std::log(gamma_ / (1 - gamma_)))) : Parameter::none()) {
+      gamma_logit_(o.learn_gamma
+                       ? scope.parameter("gamma_logit", Shape{heads}, init::constant(std::log(gamma_ / (1 - gamma_))))
+                       : Parameter::none()) {
   if (!(slope_ >= 0))
-    throw ValueError({.op = "HopDecay", .argument = "slope", .got = std::to_string(slope_), .expected = "at least 0", .hint = {}});
+    throw ValueError(
+        {.op = "HopDecay", .argument = "slope", .got = std::to_string(slope_), .expected = "at least 0", .hint = {}});
   if (!o.learn) hop_.var().set_requires_grad(false);
 }
 
@@ -45,7 +53,8 @@ Var DecaySlot::gamma() const {
 }
 
 Var DecaySlot::table(bool logarithm) const {
-  return hop_decay(hop_, {.gamma = gamma_, .slope = slope_, .logarithm = logarithm}, gamma_logit_.defined() ? gamma() : Var());
+  return hop_decay(hop_, {.gamma = gamma_, .slope = slope_, .logarithm = logarithm},
+                   gamma_logit_.defined() ? gamma() : Var());
 }
 
 Var DecaySlot::left_out() const {
@@ -54,8 +63,11 @@ Var DecaySlot::left_out() const {
 
 Var DecaySlot::on_edges(const EdgeView& view, const Var& table) const {
   if (!view.buckets.defined())
-    throw ValueError({.op = name(), .argument = "support", .got = "a support without hop distances",
-                      .expected = "one with a distance per pair", .hint = "add them with support.with_buckets(distances)"});
+    throw ValueError({.op = name(),
+                      .argument = "support",
+                      .got = "a support without hop distances",
+                      .expected = "one with a distance per pair",
+                      .hint = "add them with support.with_buckets(distances)"});
   return edge_bucket(table, view.buckets);
 }
 
@@ -64,8 +76,13 @@ namespace {
 class DecayPair final : public DecaySlot {
  public:
   DecayPair(const Scope& scope, std::int64_t heads, const HopDecay& o)
-      : DecaySlot(scope, heads, {.gamma = o.gamma, .hop = o.hop, .slope = o.slope, .learn = o.learn, .learn_gamma = o.learn_gamma,
-                                 .disconnected = o.disconnected}),
+      : DecaySlot(scope, heads,
+                  {.gamma = o.gamma,
+                   .hop = o.hop,
+                   .slope = o.slope,
+                   .learn = o.learn,
+                   .learn_gamma = o.learn_gamma,
+                   .disconnected = o.disconnected}),
         logarithm_(o.logarithm) {}
   std::string name() const override { return logarithm_ ? "hop_decay (log)" : "hop_decay"; }
   Var operator()(const EdgeView& view, const Var& logits) const override {
@@ -87,8 +104,13 @@ class DecayPair final : public DecaySlot {
 class DecayGate final : public DecaySlot {
  public:
   DecayGate(const Scope& scope, std::int64_t heads, const HopDecayGate& o)
-      : DecaySlot(scope, heads, {.gamma = o.gamma, .hop = o.hop, .slope = o.slope, .learn = o.learn, .learn_gamma = o.learn_gamma,
-                                 .disconnected = o.disconnected}),
+      : DecaySlot(scope, heads,
+                  {.gamma = o.gamma,
+                   .hop = o.hop,
+                   .slope = o.slope,
+                   .learn = o.learn,
+                   .learn_gamma = o.learn_gamma,
+                   .disconnected = o.disconnected}),
         renormalise_(o.renormalise) {}
   std::string name() const override { return renormalise_ ? "hop_decay gate (renormalised)" : "hop_decay gate"; }
   Var operator()(const EdgeView& view, const Var& weights) const override {

@@ -21,7 +21,10 @@ class BucketBiasTerm final : public SlotModule {
   std::string name() const override { return "bucket_bias"; }
   Var operator()(const EdgeView& view, const Var& logits) const override {
     if (!view.buckets.defined())
-      throw ValueError({.op = name(), .argument = "support", .got = "a support without buckets", .expected = "one with a bucket per pair",
+      throw ValueError({.op = name(),
+                        .argument = "support",
+                        .got = "a support without buckets",
+                        .expected = "one with a bucket per pair",
                         .hint = "add them with support.with_buckets(...)"});
     return logits + edge_bucket(table_, view.buckets);
   }
@@ -34,7 +37,8 @@ class BucketBiasTerm final : public SlotModule {
 
 class EdgeBiasTerm final : public SlotModule {
  public:
-  EdgeBiasTerm(const Scope& scope, std::int64_t heads, std::int64_t edge_channels) : projection_(scope, heads, 1, edge_channels) {}
+  EdgeBiasTerm(const Scope& scope, std::int64_t heads, std::int64_t edge_channels)
+      : projection_(scope, heads, 1, edge_channels) {}
   std::string name() const override { return "edge_bias"; }
   Var operator()(const EdgeView& view, const Var& logits) const override {
     return logits + reshape(projection_(view), logits.shape());
@@ -46,7 +50,9 @@ class EdgeBiasTerm final : public SlotModule {
 
 }  // namespace
 
-SlotPointer NoPair::build(const Scope&, const AttentionSizes&) const { return std::make_shared<NoPairTerm>(); }
+SlotPointer NoPair::build(const Scope&, const AttentionSizes&) const {
+  return std::make_shared<NoPairTerm>();
+}
 SlotPointer BucketBias::build(const Scope& scope, const AttentionSizes& sizes) const {
   return std::make_shared<BucketBiasTerm>(scope, sizes.heads, buckets);
 }

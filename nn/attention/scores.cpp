@@ -35,7 +35,9 @@ class DotScore final : public SlotModule {
 };
 
 /// <x_h, vector_h> for every node and head.
-Var head_dot(const Var& x, const Var& vector) { return sum(x * vector, -1); }
+Var head_dot(const Var& x, const Var& vector) {
+  return sum(x * vector, -1);
+}
 
 class AdditiveScore final : public SlotModule {
  public:
@@ -43,8 +45,9 @@ class AdditiveScore final : public SlotModule {
       : slope_(options.slope),
         source_(scope.parameter("source", Shape{sizes.heads, sizes.head_width}, init::xavier_uniform())),
         destination_(scope.parameter("destination", Shape{sizes.heads, sizes.head_width}, init::xavier_uniform())),
-        edge_(sizes.edge_channels > 0 ? scope.parameter("edge", Shape{sizes.heads, sizes.head_width}, init::xavier_uniform())
-                                      : Parameter::none()) {
+        edge_(sizes.edge_channels > 0
+                  ? scope.parameter("edge", Shape{sizes.heads, sizes.head_width}, init::xavier_uniform())
+                  : Parameter::none()) {
     if (sizes.edge_channels > 0) edge_projection_.emplace(scope, sizes.heads, sizes.head_width, sizes.edge_channels);
   }
   std::string name() const override { return "additive"; }
@@ -98,7 +101,8 @@ class DynamicAdditiveScore final : public SlotModule {
 class ChannelWiseScore final : public SlotModule {
  public:
   ChannelWiseScore(const Scope& scope, const AttentionSizes& sizes, const ChannelWise& options)
-      : scale_(scale_of(options.scale, sizes.head_width)), clip_(options.clip),
+      : scale_(scale_of(options.scale, sizes.head_width)),
+        clip_(options.clip),
         edge_projection_(scope, sizes.heads, sizes.head_width, sizes.edge_channels) {}
   std::string name() const override { return "channel_wise"; }
   Var operator()(const EdgeView& view, const Var&) const override {
@@ -115,15 +119,22 @@ class ChannelWiseScore final : public SlotModule {
 class PairPerceptronScore final : public SlotModule {
  public:
   PairPerceptronScore(const Scope& scope, const AttentionSizes& sizes, const PairPerceptron& options)
-      : from_query_((scope / "hidden").parameter("query", Shape{options.width, sizes.head_width}, init::kaiming_uniform(2 * sizes.head_width))),
-        from_key_((scope / "hidden").parameter("key", Shape{options.width, sizes.head_width}, init::kaiming_uniform(2 * sizes.head_width))),
-        hidden_bias_((scope / "hidden").parameter("bias", Shape{options.width}, init::kaiming_uniform(2 * sizes.head_width))),
-        output_weight_((scope / "output").parameter("weight", Shape{1, options.width}, init::kaiming_uniform(options.width))),
+      : from_query_((scope / "hidden")
+                        .parameter("query", Shape{options.width, sizes.head_width},
+                                   init::kaiming_uniform(2 * sizes.head_width))),
+        from_key_(
+            (scope / "hidden")
+                .parameter("key", Shape{options.width, sizes.head_width}, init::kaiming_uniform(2 * sizes.head_width))),
+        hidden_bias_(
+            (scope / "hidden").parameter("bias", Shape{options.width}, init::kaiming_uniform(2 * sizes.head_width))),
+        output_weight_(
+            (scope / "output").parameter("weight", Shape{1, options.width}, init::kaiming_uniform(options.width))),
         output_bias_((scope / "output").parameter("bias", Shape{1}, init::kaiming_uniform(options.width))) {}
   std::string name() const override { return "pair_perceptron"; }
   Var operator()(const EdgeView& view, const Var&) const override {
     // W_1 [q || k] = W_q q + W_k k, each on its own nodes instead of on every edge.
-    const Var hidden = relu(edge_add(view.graph, linear(view.key, from_key_, {}), linear(view.query, from_query_, hidden_bias_)));
+    const Var hidden =
+        relu(edge_add(view.graph, linear(view.key, from_key_, {}), linear(view.query, from_query_, hidden_bias_)));
     const Var z = linear(hidden, output_weight_, output_bias_);
     return reshape(z, Shape{z.size(0), z.size(1)});
   }
@@ -134,7 +145,9 @@ class PairPerceptronScore final : public SlotModule {
 
 }  // namespace
 
-SlotPointer Dot::build(const Scope&, const AttentionSizes& sizes) const { return std::make_shared<DotScore>(*this, sizes.head_width); }
+SlotPointer Dot::build(const Scope&, const AttentionSizes& sizes) const {
+  return std::make_shared<DotScore>(*this, sizes.head_width);
+}
 SlotPointer Additive::build(const Scope& scope, const AttentionSizes& sizes) const {
   return std::make_shared<AdditiveScore>(scope, sizes, *this);
 }

@@ -18,9 +18,12 @@ Var first_buckets(const Var& table, std::int64_t count) {
 
 std::string_view name_of(FusedOp op) {
   switch (op) {
-    case FusedOp::ragged_attention: return "ragged_attention";
-    case FusedOp::gat: return "gat";
-    case FusedOp::gatv2: break;
+    case FusedOp::ragged_attention:
+      return "ragged_attention";
+    case FusedOp::gat:
+      return "gat";
+    case FusedOp::gatv2:
+      break;
   }
   return "gatv2";
 }
@@ -38,7 +41,9 @@ AttentionTables RaggedForm::fitted() const {
   std::int64_t count = std::numeric_limits<std::int64_t>::max();
   for (const Var& table : {tables.multiply, tables.add, tables.gate})
     if (table.defined()) count = std::min(count, table.size(1));
-  return {.multiply = first_buckets(tables.multiply, count), .add = first_buckets(tables.add, count), .gate = first_buckets(tables.gate, count)};
+  return {.multiply = first_buckets(tables.multiply, count),
+          .add = first_buckets(tables.add, count),
+          .gate = first_buckets(tables.gate, count)};
 }
 
 }  // namespace atto

@@ -1,5 +1,6 @@
 #pragma once
-// The slots of an attention. Each is one function from values on edges to a value; any struct with such a function fits.
+// The slots of an attention. Each is one function from values on edges to a value; any struct with such a function
+// fits.
 //
 //     z_e   = PAIR( SCORE(q_i, k_j, e_ij) )          for the edges e = (j -> i) of the support
 //     a_e   = GATE( NORMALISE_i( z_e ) )
@@ -23,7 +24,8 @@ namespace atto {
 /// One call of an attention as its slots see it: the support listed as edges in the graph's own order.
 struct EdgeView {
   Graph graph;     ///< edges j -> i
-  Tensor buckets;  ///< uint8 [E]: the small integer of every edge (hop distance, type); undefined when the support has none
+  Tensor buckets;  ///< uint8 [E]: the small integer of every edge (hop distance, type); undefined when the support has
+                   ///< none
   Var query;       ///< [N_dst,H,D]
   Var key;         ///< [N_src,H,D]
   Var value;       ///< [N_src,H,V]
@@ -33,10 +35,10 @@ struct EdgeView {
 
 /// The sizes that a slot is built for.
 struct AttentionSizes {
-  std::int64_t channels = 0;     ///< C, of the receiving nodes
-  std::int64_t heads = 0;        ///< H
-  std::int64_t head_width = 0;   ///< D
-  std::int64_t value_width = 0;  ///< V
+  std::int64_t channels = 0;       ///< C, of the receiving nodes
+  std::int64_t heads = 0;          ///< H
+  std::int64_t head_width = 0;     ///< D
+  std::int64_t value_width = 0;    ///< V
   std::int64_t edge_channels = 0;  ///< F; 0 when there are no edge features
 };
 
@@ -51,16 +53,17 @@ struct RaggedForm {
 
   /// Adds a table [H,B] to what is added to the logits already.
   void add(const Var& table);
-  /// The tables cut to the smallest number of buckets among them: a larger bucket is an error, as it is in the lowering.
+  /// The tables cut to the smallest number of buckets among them: a larger bucket is an error, as it is in the
+  /// lowering.
   AttentionTables fitted() const;
 };
 
 /// A call of gat() or gatv2().
 struct GatForm {
-  Var source;            ///< GAT: [N_src,H]
-  Var destination;       ///< GAT: [N_dst,H]
-  Var vector;            ///< GATv2: [H,D]
-  Var edge;              ///< GAT: [E,H], GATv2: [E,H,D]; undefined without edge features
+  Var source;       ///< GAT: [N_src,H]
+  Var destination;  ///< GAT: [N_dst,H]
+  Var vector;       ///< GATv2: [H,D]
+  Var edge;         ///< GAT: [E,H], GATv2: [E,H,D]; undefined without edge features
   double slope = 0.2;
 };
 
@@ -69,7 +72,8 @@ class SlotModule {
  public:
   virtual ~SlotModule() = default;
   virtual std::string name() const = 0;
-  /// `in` is what the slot before gave: nothing for a score, [E,H] logits or weights after that, [N_dst,H,V] for a finish.
+  /// `in` is what the slot before gave: nothing for a score, [E,H] logits or weights after that, [N_dst,H,V] for a
+  /// finish.
   virtual Var operator()(const EdgeView& view, const Var& in) const = 0;
   /// Whether a fused operation can do what this slot does.
   virtual bool fits(FusedOp) const { return false; }
@@ -122,24 +126,23 @@ class FunctionSlot final : public SlotModule {
 
 /// A type-erased choice for one slot. `Kind` keeps the kinds apart, so that a gate does not fit where a score belongs.
 ///
-/// Fits: an options struct with `build(scope, sizes)`; a slot that is already built, whose parameters are then shared and stay
-/// registered under their owner; a struct (or lambda) with `Var operator()(const EdgeView&, const Var&) const`, and for a score
-/// `Var operator()(const EdgeView&) const`. A member `name` shows in plan().
+/// Fits: an options struct with `build(scope, sizes)`; a slot that is already built, whose parameters are then shared
+/// and stay registered under their owner; a struct (or lambda) with `Var operator()(const EdgeView&, const Var&)
+/// const`, and for a score `Var operator()(const EdgeView&) const`. A member `name` shows in plan().
 template <class Kind>
 class Choice {
  public:
   template <class S>
-    requires(!std::same_as<S, Choice> && (detail::SlotOptions<S> || detail::StageFunction<S> || detail::SourceFunction<S>))
-  Choice(S choice) {  // NOLINT: meant to convert
+  requires(!std::same_as<S, Choice> && (detail::SlotOptions<S> || detail::StageFunction<S> ||
+                                        detail::SourceFunction<S>)) Choice(S choice) {  // NOLINT: meant to convert
     if constexpr (detail::SlotOptions<S>) {
       static_assert(std::same_as<typename S::Kind, Kind>, "these options belong to another slot");
       build_ = [choice = std::move(choice)](const Scope& scope, const AttentionSizes& sizes) -> SlotPointer {
         return choice.build(scope, sizes);
       };
     } else {
-      build_ = [built = std::make_shared<const detail::FunctionSlot<S>>(std::move(choice))](const Scope&, const AttentionSizes&) {
-        return SlotPointer(built);
-      };
+      build_ = [built = std::make_shared<const detail::FunctionSlot<S>>(std::move(choice))](
+                   const Scope&, const AttentionSizes&) { return SlotPointer(built); };
     }
   }
   Choice(SlotPointer built)  // NOLINT: meant to convert

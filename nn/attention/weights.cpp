@@ -60,7 +60,8 @@ class SigmoidGateStage final : public SlotModule {
 class EdgeGateStage final : public SlotModule {
  public:
   EdgeGateStage(const Scope& scope, const AttentionSizes& sizes)
-      : projection_(scope, sizes.heads, 1, sizes.edge_channels), bias_(scope.parameter("bias", Shape{sizes.heads}, init::zeros())) {}
+      : projection_(scope, sizes.heads, 1, sizes.edge_channels),
+        bias_(scope.parameter("bias", Shape{sizes.heads}, init::zeros())) {}
   std::string name() const override { return "edge_gate"; }
   Var operator()(const EdgeView& view, const Var& weights) const override {
     return weights * sigmoid(reshape(projection_(view), weights.shape()) + bias_);
@@ -73,11 +74,23 @@ class EdgeGateStage final : public SlotModule {
 
 }  // namespace
 
-SlotPointer Softmax::build(const Scope&, const AttentionSizes&) const { return std::make_shared<SoftmaxStage>(sharpness); }
-SlotPointer SumNormaliser::build(const Scope&, const AttentionSizes&) const { return std::make_shared<SumStage>(epsilon); }
-SlotPointer NoNormaliser::build(const Scope&, const AttentionSizes&) const { return std::make_shared<PassStage>(false); }
-SlotPointer NoGate::build(const Scope&, const AttentionSizes&) const { return std::make_shared<PassStage>(true); }
-SlotPointer SigmoidGate::build(const Scope&, const AttentionSizes&) const { return std::make_shared<SigmoidGateStage>(*this); }
-SlotPointer EdgeGate::build(const Scope& scope, const AttentionSizes& sizes) const { return std::make_shared<EdgeGateStage>(scope, sizes); }
+SlotPointer Softmax::build(const Scope&, const AttentionSizes&) const {
+  return std::make_shared<SoftmaxStage>(sharpness);
+}
+SlotPointer SumNormaliser::build(const Scope&, const AttentionSizes&) const {
+  return std::make_shared<SumStage>(epsilon);
+}
+SlotPointer NoNormaliser::build(const Scope&, const AttentionSizes&) const {
+  return std::make_shared<PassStage>(false);
+}
+SlotPointer NoGate::build(const Scope&, const AttentionSizes&) const {
+  return std::make_shared<PassStage>(true);
+}
+SlotPointer SigmoidGate::build(const Scope&, const AttentionSizes&) const {
+  return std::make_shared<SigmoidGateStage>(*this);
+}
+SlotPointer EdgeGate::build(const Scope& scope, const AttentionSizes& sizes) const {
+  return std::make_shared<EdgeGateStage>(scope, sizes);
+}
 
 }  // namespace atto

@@ -8,11 +8,12 @@
 
 namespace atto {
 
-/// A row for each edge, or, where edges come in a few kinds, a row for each kind: a layer then computes once per kind what it would
-/// compute once per edge.
+/// A row for each edge, or, where edges come in a few kinds, a row for each kind: a layer then computes once per kind
+/// what it would compute once per edge.
 struct EdgeRows {
   EdgeRows() = default;
-  EdgeRows(Var row, Tensor kinds = {}) : rows(std::move(row)), kind(std::move(kinds)) {}  // NOLINT: a Var is a row for each edge
+  EdgeRows(Var row, Tensor kinds = {})
+      : rows(std::move(row)), kind(std::move(kinds)) {}  // NOLINT: a Var is a row for each edge
 
   Var rows;     ///< [E,F], or [kinds,F]
   Tensor kind;  ///< int64 [E], the row of each edge; undefined when row e belongs to edge e

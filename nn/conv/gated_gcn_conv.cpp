@@ -10,8 +10,13 @@
 namespace atto {
 
 GatedGcnConv::GatedGcnConv(const Scope& scope, std::int64_t channels, GatedGcnOptions options)
-    : Module(scope), options_(options), a_(scope / "a", channels, channels), b_(scope / "b", channels, channels),
-      c_(scope / "c", channels, channels), d_(scope / "d", channels, channels), e_(scope / "e", channels, channels),
+    : Module(scope),
+      options_(options),
+      a_(scope / "a", channels, channels),
+      b_(scope / "b", channels, channels),
+      c_(scope / "c", channels, channels),
+      d_(scope / "d", channels, channels),
+      e_(scope / "e", channels, channels),
       node_norm_(scope / "node_norm", channels) {
   if (options.edge_state) edge_norm_.emplace(scope / "edge_norm", channels);
 }

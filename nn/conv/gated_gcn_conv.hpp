@@ -20,7 +20,8 @@ struct GatedGcnOptions {
 ///     ê_ij = D x_i + E x_j + C e_ij,   s_ij = sigmoid(ê_ij)
 ///     x_i' = x_i + ReLU(BN(A x_i + sum_j s_ij B x_j / (sum_j s_ij + 1e-6))),   e_ij' = e_ij + ReLU(BN(ê_ij))
 ///
-/// x [N,d], e [E,d] -> the same shapes. Without an edge state nothing of size E d is made beyond C e. Parameters a.* to e.*, node_norm.*, edge_norm.*.
+/// x [N,d], e [E,d] -> the same shapes. Without an edge state nothing of size E d is made beyond C e. Parameters a.* to
+/// e.*, node_norm.*, edge_norm.*.
 class GatedGcnConv : public Module {
  public:
   GatedGcnConv(const Scope& scope, std::int64_t channels, GatedGcnOptions options = {});

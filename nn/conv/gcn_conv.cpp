@@ -7,7 +7,9 @@
 namespace atto {
 
 GcnConv::GcnConv(const Scope& scope, std::int64_t in, std::int64_t out)
-    : Module(scope), linear_(scope, in, out, {.bias = false}), bias_(scope.parameter("bias", Shape{out}, init::zeros())) {}
+    : Module(scope),
+      linear_(scope, in, out, {.bias = false}),
+      bias_(scope.parameter("bias", Shape{out}, init::zeros())) {}
 
 Var GcnConv::operator()(const Var& x, const NormalisedGraph& graph) const {
   const auto here = enter();

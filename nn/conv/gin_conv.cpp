@@ -8,9 +8,12 @@
 namespace atto {
 
 GinConv::GinConv(const Scope& scope, std::int64_t in, std::int64_t out, GinOptions options)
-    : Module(scope), options_(options),
-      epsilon_(options.learn_epsilon ? scope.parameter("epsilon", Shape{1}, init::constant(options.epsilon)) : Parameter::none()),
-      hidden_(scope / "hidden", in, out, {.activation = Activation::relu}), output_(scope / "output", out, out) {}
+    : Module(scope),
+      options_(options),
+      epsilon_(options.learn_epsilon ? scope.parameter("epsilon", Shape{1}, init::constant(options.epsilon))
+                                     : Parameter::none()),
+      hidden_(scope / "hidden", in, out, {.activation = Activation::relu}),
+      output_(scope / "output", out, out) {}
 
 Var GinConv::self(const Var& x) const {
   if (epsilon_.defined()) return x * (epsilon_ + 1.0);
@@ -23,7 +26,8 @@ Var GinConv::operator()(const Var& x, const Graph& graph) const {
   return output_(hidden_(self(x) + reshape(neighbours, x.shape())));
 }
 
-GineConv::GineConv(const Scope& scope, std::int64_t in, std::int64_t out, std::int64_t edge_channels, GinOptions options)
+GineConv::GineConv(const Scope& scope, std::int64_t in, std::int64_t out, std::int64_t edge_channels,
+                   GinOptions options)
     : Module(scope), gin_(scope, in, out, options) {
   if (edge_channels != in) edge_.emplace(scope / "edge", edge_channels, in);
 }

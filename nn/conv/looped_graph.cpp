@@ -24,7 +24,8 @@ NormalisedGraph normalise(const Graph& graph, DType dtype) {
 Var follow_loops(const NormalisedGraph& looped, const Var& e) {
   const Graph& graph = looped.graph;
   std::vector<double> shares(static_cast<std::size_t>(graph.num_nodes()));
-  for (std::size_t i = 0; i < shares.size(); ++i) shares[i] = 1.0 / std::max(1, graph.in_degree(static_cast<std::int64_t>(i)) - 1);
+  for (std::size_t i = 0; i < shares.size(); ++i)
+    shares[i] = 1.0 / std::max(1, graph.in_degree(static_cast<std::int64_t>(i)) - 1);
   std::vector<std::int32_t> node_of_loop(looped.edge_map.size(), -1);
   for (std::size_t k = 0; k < node_of_loop.size(); ++k)
     if (looped.edge_map[k] < 0) node_of_loop[k] = graph.edge_dst()[k];

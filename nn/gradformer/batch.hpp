@@ -13,10 +13,10 @@ namespace atto {
 /// Some graphs side by side with their features, encodings and supports. Copying copies handles.
 struct Batch {
   GraphBatch graphs;
-  Tensor x;          ///< node features: float [N,F], or int64 [N] categories
-  Tensor edge_attr;  ///< edge features likewise, in canonical order; may be undefined
-  Tensor encoding;   ///< float [N,K] positional or structural encoding; may be undefined
-  Tensor y;          ///< targets
+  Tensor x;                                  ///< node features: float [N,F], or int64 [N] categories
+  Tensor edge_attr;                          ///< edge features likewise, in canonical order; may be undefined
+  Tensor encoding;                           ///< float [N,K] positional or structural encoding; may be undefined
+  Tensor y;                                  ///< targets
   Support pairs = Support::pairs(Ragged());  ///< all pairs of each graph, with hop distances where they are known
   Support edges = Support::edges(Graph());
 

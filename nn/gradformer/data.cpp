@@ -9,14 +9,20 @@
 namespace atto {
 namespace {
 
-constexpr Names<Encoding, 3> kEncodings{"encoding", {{{Encoding::none, "none"}, {Encoding::rwse, "rwse"}, {Encoding::lappe, "lappe"}}}};
+constexpr Names<Encoding, 3> kEncodings{
+    "encoding", {{{Encoding::none, "none"}, {Encoding::rwse, "rwse"}, {Encoding::lappe, "lappe"}}}};
 
 }  // namespace
 
-std::string_view name_of(Encoding encoding) { return kEncodings.name(encoding); }
-Encoding encoding(std::string_view name) { return kEncodings.parse(name); }
+std::string_view name_of(Encoding encoding) {
+  return kEncodings.name(encoding);
+}
+Encoding encoding(std::string_view name) {
+  return kEncodings.parse(name);
+}
 
-PreparedData::PreparedData(Dataset dataset, const PreparationOptions& options) : dataset_(std::move(dataset)), options_(options) {
+PreparedData::PreparedData(Dataset dataset, const PreparationOptions& options)
+    : dataset_(std::move(dataset)), options_(options) {
   std::vector<Graph> graphs;
   graphs.reserve(dataset_.samples.size());
   for (const GraphSample& sample : dataset_.samples) graphs.push_back(sample.graph);

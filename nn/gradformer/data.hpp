@@ -27,7 +27,8 @@ struct PreparationOptions {
   std::filesystem::path cache = {};  ///< folder where results are kept for the next run; empty = nowhere
 };
 
-/// Samples, encodings and hop distances. Memory beside the data: 4 N K bytes, and the sum of n^2 bytes for the distances.
+/// Samples, encodings and hop distances. Memory beside the data: 4 N K bytes, and the sum of n^2 bytes for the
+/// distances.
 class PreparedData {
  public:
   PreparedData(Dataset dataset, const PreparationOptions& options);
@@ -39,8 +40,8 @@ class PreparedData {
   /// The largest finite distance, 0 when distances were not computed.
   int diameter() const;
 
-  /// The `chosen` samples as a batch. With `flips` the eigenvectors of a Laplacian encoding get random signs, one per column
-  /// (training; Dwivedi et al. 2020, section 4.2).
+  /// The `chosen` samples as a batch. With `flips` the eigenvectors of a Laplacian encoding get random signs, one per
+  /// column (training; Dwivedi et al. 2020, section 4.2).
   Batch batch(std::span<const std::int64_t> chosen, const std::optional<RandomStream>& flips = std::nullopt) const;
 
  private:

@@ -8,7 +8,8 @@
 namespace atto {
 
 GraphTransformerLayer::GraphTransformerLayer(const Scope& scope, const GraphTransformerLayerOptions& o)
-    : Module(scope), options_(o),
+    : Module(scope),
+      options_(o),
       local_(make_local(o.local, scope / "local",
                         {.channels = o.channels, .heads = o.heads, .dropout = 0, .edge_state = o.edge_state})),
       attention_(scope / "attention", AttentionOptions{.channels = o.channels,
@@ -19,7 +20,8 @@ GraphTransformerLayer::GraphTransformerLayer(const Scope& scope, const GraphTran
                                                        .dropout = o.attention_dropout}),
       attention_norm_(scope / "attention_norm", o.channels),
       widen_(scope / "feed_forward" / "widen", o.channels, 2 * o.channels, {.activation = Activation::relu}),
-      narrow_(scope / "feed_forward" / "narrow", 2 * o.channels, o.channels), output_norm_(scope / "output_norm", o.channels) {
+      narrow_(scope / "feed_forward" / "narrow", 2 * o.channels, o.channels),
+      output_norm_(scope / "output_norm", o.channels) {
   if (local_) local_norm_.emplace(scope / "local_norm", o.channels);
 }
 
@@ -43,7 +45,8 @@ NodesAndEdges GraphTransformerLayer::operator()(const NodesAndEdges& in, const B
 
 ConvLayer::ConvLayer(const Scope& scope, Local local, const LocalOptions& options, double dropout)
     : Module(scope), kind_(local), dropout_(dropout), conv_(make_local(local, scope / "conv", options)) {
-  if (!conv_) throw ValueError({.op = "ConvLayer", .argument = "local", .got = "none", .expected = "a convolution", .hint = {}});
+  if (!conv_)
+    throw ValueError({.op = "ConvLayer", .argument = "local", .got = "none", .expected = "a convolution", .hint = {}});
   if (local != Local::gatedgcn) norm_.emplace(scope / "norm", options.channels);
 }
 

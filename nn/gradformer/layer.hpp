@@ -12,10 +12,10 @@ struct GraphTransformerLayerOptions {
   std::int64_t channels = 64;
   std::int64_t heads = 4;
   Local local = Local::gin;
-  Choice<PairKind> pair = NoPair{};   ///< HopDecay{} makes the layer Gradformer's; none, that of GPS
+  Choice<PairKind> pair = NoPair{};  ///< HopDecay{} makes the layer Gradformer's; none, that of GPS
   Choice<GateKind> gate = NoGate{};
-  bool same_start = true;             ///< attention projections begin as copies of one, as in the published code
-  bool edge_state = false;            ///< GatedGCN hands its edges to the next layer (GPS) instead of dropping them (Gradformer)
+  bool same_start = true;   ///< attention projections begin as copies of one, as in the published code
+  bool edge_state = false;  ///< GatedGCN hands its edges to the next layer (GPS) instead of dropping them (Gradformer)
   double dropout = 0;
   double attention_dropout = 0.5;
 };
@@ -25,8 +25,8 @@ struct GraphTransformerLayerOptions {
 ///     l = BN(Drop(Conv(x)) + x),   g = BN(Drop(Attention(x)) + x),   y = BN(u + FFN(u)) with u = l + g
 ///     FFN(u) = Drop(W_2 Drop(ReLU(W_1 u))), width 2d
 ///
-/// Without a local branch u = g. x [N,d], e [E,d] or undefined -> the same shapes. Cost per layer: 16 N d^2 FLOP in the products of
-/// attention and FFN, 4 sum(n^2) d in the attention itself, plus the convolution.
+/// Without a local branch u = g. x [N,d], e [E,d] or undefined -> the same shapes. Cost per layer: 16 N d^2 FLOP in the
+/// products of attention and FFN, 4 sum(n^2) d in the attention itself, plus the convolution.
 class GraphTransformerLayer : public Module {
  public:
   GraphTransformerLayer(const Scope& scope, const GraphTransformerLayerOptions& options);

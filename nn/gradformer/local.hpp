@@ -20,9 +20,9 @@ bool takes_kinds(Local local);
 
 struct LocalOptions {
   std::int64_t channels = 64;
-  std::int64_t heads = 4;       ///< of gat and gatv2
-  double dropout = 0;           ///< of gatedgcn's own dropout, and of the weights of gat and gatv2
-  bool edge_state = false;      ///< gatedgcn passes its edge state on
+  std::int64_t heads = 4;   ///< of gat and gatv2
+  double dropout = 0;       ///< of gatedgcn's own dropout, and of the weights of gat and gatv2
+  bool edge_state = false;  ///< gatedgcn passes its edge state on
 };
 
 /// One convolution of any kind behind one interface: x [N,d], e [E,d] -> x' [N,d], and e' where there is an edge state.

@@ -20,7 +20,11 @@ enum class Architecture {
   gradformer,   ///< local branch and attention under the decay mask
   gps,          ///< the same without a mask
   transformer,  ///< attention alone
-  gat, gatv2, gcn, gin, gatedgcn  ///< message passing alone
+  gat,
+  gatv2,
+  gcn,
+  gin,
+  gatedgcn  ///< message passing alone
 };
 std::string_view name_of(Architecture architecture);
 Architecture architecture(std::string_view name);
@@ -29,13 +33,13 @@ enum class Pooling { none, sum, mean };
 
 struct GraphModelOptions {
   Architecture architecture = Architecture::gradformer;
-  Local local = Local::gin;            ///< of gradformer and gps
+  Local local = Local::gin;  ///< of gradformer and gps
   MaskMode mask = MaskMode::logit_mul;
   double gamma = 0.5;
   double hop = 5;
   double slope = 0;
   bool learn_gamma = false;
-  bool share_mask = true;              ///< one mask for all layers (the published code); false: hop and gamma of each layer's own
+  bool share_mask = true;  ///< one mask for all layers (the published code); false: hop and gamma of each layer's own
   Disconnected disconnected = Disconnected::mask_zero;
   std::int64_t layers = 4;
   std::int64_t channels = 64;
@@ -44,15 +48,17 @@ struct GraphModelOptions {
   double attention_dropout = 0.5;
   bool same_start = true;
   bool edge_state = false;
-  bool recompute = false;              ///< keep only the states between layers for backward and run each layer again: less memory, more time
+  bool recompute =
+      false;  ///< keep only the states between layers for backward and run each layer again: less memory, more time
 
-  Features node_features;            ///< of the data set
+  Features node_features;  ///< of the data set
   Features edge_features;
-  std::int64_t encoding_width = 0;   ///< K, columns of the encoding; 0 = none
-  std::int64_t encoding_channels = 0;  ///< 0: Linear(x) + Linear(encoding); p: Linear(x) to d - p, beside p channels of encoding under a batch norm
-  Pooling pooling = Pooling::sum;    ///< none: an output per node
+  std::int64_t encoding_width = 0;  ///< K, columns of the encoding; 0 = none
+  std::int64_t encoding_channels =
+      0;  ///< 0: Linear(x) + Linear(encoding); p: Linear(x) to d - p, beside p channels of encoding under a batch norm
+  Pooling pooling = Pooling::sum;  ///< none: an output per node
   std::int64_t outputs = 2;
-  bool deep_head = false;            ///< perceptron d, d/2, d/4, outputs instead of one linear layer
+  bool deep_head = false;  ///< perceptron d, d/2, d/4, outputs instead of one linear layer
 };
 
 /// Node features and encoding to d channels; edge features to d channels, or one learned vector for every edge.

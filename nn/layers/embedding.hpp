@@ -8,7 +8,8 @@ namespace atto {
 /// IndexError for an index outside 0..count-1.
 class Embedding : public Module {
  public:
-  Embedding(const Scope& scope, std::int64_t count, std::int64_t width, const Initialiser& initialiser = init::normal(1.0));
+  Embedding(const Scope& scope, std::int64_t count, std::int64_t width,
+            const Initialiser& initialiser = init::normal(1.0));
   Var operator()(const Tensor& index) const;
   const Parameter& weight() const { return weight_; }
 

@@ -6,7 +6,9 @@
 namespace atto {
 
 LayerNorm::LayerNorm(const Scope& scope, std::int64_t width, double epsilon)
-    : Module(scope), epsilon_(epsilon), weight_(scope.parameter("weight", Shape{width}, init::ones())),
+    : Module(scope),
+      epsilon_(epsilon),
+      weight_(scope.parameter("weight", Shape{width}, init::ones())),
       bias_(scope.parameter("bias", Shape{width}, init::zeros())) {}
 
 Var LayerNorm::operator()(const Var& x) const {
@@ -23,14 +25,17 @@ Var RmsNorm::operator()(const Var& x) const {
 }
 
 BatchNorm::BatchNorm(const Scope& scope, std::int64_t width, BatchNormOptions options)
-    : Module(scope), options_(options), weight_(scope.parameter("weight", Shape{width}, init::ones())),
+    : Module(scope),
+      options_(options),
+      weight_(scope.parameter("weight", Shape{width}, init::ones())),
       bias_(scope.parameter("bias", Shape{width}, init::zeros())),
       running_mean_(scope.buffer("running_mean", Tensor::zeros(Shape{width}, scope.dtype()))),
       running_var_(scope.buffer("running_var", Tensor::full(Shape{width}, 1.0, scope.dtype()))) {}
 
 Var BatchNorm::operator()(const Var& x) const {
   const auto here = enter();
-  if (!training()) return batch_norm_inference(x, weight_, bias_, running_mean_.tensor().clone(), running_var_, options_.epsilon);
+  if (!training())
+    return batch_norm_inference(x, weight_, bias_, running_mean_.tensor().clone(), running_var_, options_.epsilon);
   BatchStatistics batch;
   const Var y = batch_norm(x, weight_, bias_, options_.epsilon, &batch);
   if (scope().replaying()) return y;

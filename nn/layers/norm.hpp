@@ -31,10 +31,11 @@ struct BatchNormOptions {
   double momentum = 0.1;  ///< running <- (1 - momentum) running + momentum batch
 };
 
-/// Batch norm over the rows of x [N,width], every node of a ragged batch counted once. In training the statistics are those of the
-/// batch (biased variance), and the running ones move towards them (unbiased variance); in evaluation the running
-/// ones serve. A batch of fewer than two rows leaves the running ones alone, and so does one with a mean or variance that is not
-/// finite: whoever gives up the step for its NaN finds the model as it was. Parameters weight = 1, bias = 0; buffers running_mean = 0, running_var = 1.
+/// Batch norm over the rows of x [N,width], every node of a ragged batch counted once. In training the statistics are
+/// those of the batch (biased variance), and the running ones move towards them (unbiased variance); in evaluation the
+/// running ones serve. A batch of fewer than two rows leaves the running ones alone, and so does one with a mean or
+/// variance that is not finite: whoever gives up the step for its NaN finds the model as it was. Parameters weight = 1,
+/// bias = 0; buffers running_mean = 0, running_var = 1.
 class BatchNorm : public Module {
  public:
   BatchNorm(const Scope& scope, std::int64_t width, BatchNormOptions options = {});

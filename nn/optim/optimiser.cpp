@@ -77,8 +77,7 @@ std::vector<Optimiser::Segment> Optimiser::segments() const {
     const std::int64_t next = i + 1 < settings_.size() ? flat.offsets[i + 1] : flat.values.numel();
     if (!result.empty() && result.back().end == begin && result.back().settings == settings_[i])
       result.back().end = next;
-    else
-      result.push_back({begin, next, settings_[i]});
+    else result.push_back({begin, next, settings_[i]});
   }
   return result;
 }

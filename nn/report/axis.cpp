@@ -25,10 +25,8 @@ std::string short_exponent(std::string text) {
   const std::size_t e = text.find('e');
   if (e == std::string::npos) return text;
   std::size_t digits = e + 1;
-  if (text[digits] == '+')
-    text.erase(digits, 1);
-  else if (text[digits] == '-')
-    ++digits;
+  if (text[digits] == '+') text.erase(digits, 1);
+  else if (text[digits] == '-') ++digits;
   while (text[digits] == '0' && digits + 1 < text.size()) text.erase(digits, 1);
   return text;
 }

@@ -30,12 +30,9 @@ std::string one_line(std::string_view cell) {
 std::string markdown_cell(std::string_view cell) {
   std::string out;
   for (char c : cell) {
-    if (c == '|')
-      out += "\\|";
-    else if (c == '\n')
-      out += "<br>";
-    else if (c != '\r')
-      out += c;
+    if (c == '|') out += "\\|";
+    else if (c == '\n') out += "<br>";
+    else if (c != '\r') out += c;
   }
   return out;
 }

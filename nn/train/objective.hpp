@@ -18,8 +18,8 @@ struct Objective {
   std::unique_ptr<Metric> metric() const { return make_metric(metric_name); }
   bool higher_is_better() const { return metric()->higher_is_better(); }
 
-  /// What is usual for a task: mean absolute error for numbers; cross-entropy and accuracy for classes; with `balanced` weights
-  /// against the frequent classes of a batch, and the mean recall of the classes (PATTERN).
+  /// What is usual for a task: mean absolute error for numbers; cross-entropy and accuracy for classes; with `balanced`
+  /// weights against the frequent classes of a batch, and the mean recall of the classes (PATTERN).
   static Objective of(const Dataset& dataset, bool balanced = false) {
     if (dataset.task == Task::graph_regression) return {.loss = losses::l1(), .metric_name = "mae"};
     if (balanced) return {.loss = losses::balanced_cross_entropy(), .metric_name = "class_accuracy"};

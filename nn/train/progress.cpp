@@ -72,10 +72,8 @@ void Progress::epoch(const MetricsRow& row) noexcept try {
   arrived(row.fold, row.epoch, 1);
   row_ = last_row_ = row;
   batch_ = batches_ = 0, loss_ = row.train_loss;
-  if (live_)
-    redraw(true);
-  else
-    write(plain_line(row) + "\n");
+  if (live_) redraw(true);
+  else write(plain_line(row) + "\n");
 } catch (...) {
 }
 

@@ -26,21 +26,37 @@ std::unique_ptr<Schedule> make_schedule(const TrainerOptions& o) {
   return std::make_unique<WarmupCosine>(WarmupCosineOptions{.warmup = o.warmup, .total = total});
 }
 
-double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace
 
-Trainer::Trainer(const Model& root, const GraphModel& model, const PreparedData& data, const Split& split, const Objective& objective,
-                 const TrainerOptions& options)
-    : root_(root), model_(model), data_(data), split_(split), objective_(objective), options_(options),
-      optimiser_(make_optimiser(root, options)), schedule_(make_schedule(options)), best_(root, objective.higher_is_better()),
-      sums_(Tensor::zeros(Shape{2}, DType::float64)), outputs_(Tensor::zeros(Shape{count_targets(), model.options().outputs}, root.options().dtype)) {
+Trainer::Trainer(const Model& root, const GraphModel& model, const PreparedData& data, const Split& split,
+                 const Objective& objective, const TrainerOptions& options)
+    : root_(root),
+      model_(model),
+      data_(data),
+      split_(split),
+      objective_(objective),
+      options_(options),
+      optimiser_(make_optimiser(root, options)),
+      schedule_(make_schedule(options)),
+      best_(root, objective.higher_is_better()),
+      sums_(Tensor::zeros(Shape{2}, DType::float64)),
+      outputs_(Tensor::zeros(Shape{count_targets(), model.options().outputs}, root.options().dtype)) {
   if (options.epochs < 0 || options.batch < 1)
-    throw ValueError({.op = "Trainer", .argument = "epochs, batch", .got = std::to_string(options.epochs) + ", " + std::to_string(options.batch),
-                      .expected = "epochs >= 0, batch >= 1", .hint = {}});
+    throw ValueError({.op = "Trainer",
+                      .argument = "epochs, batch",
+                      .got = std::to_string(options.epochs) + ", " + std::to_string(options.batch),
+                      .expected = "epochs >= 0, batch >= 1",
+                      .hint = {}});
   if (options.warmup < 0 || (options.epochs > 0 && options.warmup >= options.epochs))
-    throw ValueError({.op = "Trainer", .argument = "warmup", .got = std::to_string(options.warmup) + " epochs",
-                      .expected = "at least 0 and less than epochs = " + std::to_string(options.epochs), .hint = {}});
+    throw ValueError({.op = "Trainer",
+                      .argument = "warmup",
+                      .got = std::to_string(options.warmup) + " epochs",
+                      .expected = "at least 0 and less than epochs = " + std::to_string(options.epochs),
+                      .hint = {}});
   begin_epoch();
 }
 
@@ -66,12 +82,17 @@ void Trainer::shuffle() {
 std::span<const std::int64_t> Trainer::batch_of_epoch(std::int64_t batch) const {
   const std::int64_t begin = batch * options_.batch;
   const auto size = static_cast<std::int64_t>(order_.size());
-  return std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(std::min(options_.batch, size - begin)));
+  return std::span(order_).subspan(static_cast<std::size_t>(begin),
+                                   static_cast<std::size_t>(std::min(options_.batch, size - begin)));
 }
 
 double Trainer::step() {
   if (epoch_over())
-    throw StateError({.op = "Trainer::step", .argument = "epoch", .got = "no batch left", .expected = {}, .hint = "finish_epoch() comes next"});
+    throw StateError({.op = "Trainer::step",
+                      .argument = "epoch",
+                      .got = "no batch left",
+                      .expected = {},
+                      .hint = "finish_epoch() comes next"});
   const double start = seconds_now();
   root_.train();
   optimiser_->set_learning_rate_scale(schedule_->factor());
@@ -80,7 +101,10 @@ double Trainer::step() {
   const Var outputs = model_(batch);
   const Var loss = objective_.loss(outputs, batch.y);
   if (!std::isfinite(loss.item()))
-    throw NumericError({.op = "training", .argument = "loss", .got = std::to_string(loss.item()), .expected = "a finite number",
+    throw NumericError({.op = "training",
+                        .argument = "loss",
+                        .got = std::to_string(loss.item()),
+                        .expected = "a finite number",
                         .hint = "a smaller learning rate, or gradient clipping, often helps"});
   loss.backward();
   clip_gradient_norm(root_, options_.clip > 0 ? options_.clip : std::numeric_limits<double>::infinity());
@@ -132,7 +156,8 @@ double Trainer::train_metric() const {
 
 std::int64_t Trainer::count_targets() const {
   std::int64_t count = 0;
-  for (const std::int64_t sample : split_.train) count += data_.dataset().samples[static_cast<std::size_t>(sample)].y.size(0);
+  for (const std::int64_t sample : split_.train)
+    count += data_.dataset().samples[static_cast<std::size_t>(sample)].y.size(0);
   return count;
 }
 
@@ -147,7 +172,8 @@ Evaluation Trainer::evaluate(std::span<const std::int64_t> chosen) const {
   const std::unique_ptr<Metric> metric = objective_.metric();
   double loss = 0, count = 0;
   for (std::size_t begin = 0; begin < chosen.size(); begin += static_cast<std::size_t>(options_.batch)) {
-    const Batch batch = data_.batch(chosen.subspan(begin, std::min(static_cast<std::size_t>(options_.batch), chosen.size() - begin)));
+    const Batch batch =
+        data_.batch(chosen.subspan(begin, std::min(static_cast<std::size_t>(options_.batch), chosen.size() - begin)));
     const Var outputs = model_(batch);
     const double targets = static_cast<double>(batch.y.size(0));
     loss += objective_.loss(outputs, batch.y).item() * targets;
@@ -163,13 +189,18 @@ Tensor Trainer::outputs(std::span<const std::int64_t> chosen) const {
   root_.eval();
   std::vector<Tensor> parts;
   for (std::size_t begin = 0; begin < chosen.size(); begin += static_cast<std::size_t>(options_.batch))
-    parts.push_back(model_(data_.batch(chosen.subspan(begin, std::min(static_cast<std::size_t>(options_.batch), chosen.size() - begin)))).value());
+    parts.push_back(model_(data_.batch(chosen.subspan(
+                               begin, std::min(static_cast<std::size_t>(options_.batch), chosen.size() - begin))))
+                        .value());
   root_.train();
   return concatenate_rows(parts);
 }
 
 RunState Trainer::state() const {
-  RunState state{.model = root_, .optimiser = optimiser_.get(), .schedule = schedule_.get(), .more = {{"epoch.sums", sums_}, {"epoch.outputs", outputs_}}};
+  RunState state{.model = root_,
+                 .optimiser = optimiser_.get(),
+                 .schedule = schedule_.get(),
+                 .more = {{"epoch.sums", sums_}, {"epoch.outputs", outputs_}}};
   append(state.more, "best", best_.state());
   return state;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Trains one model on one split: steps, epochs, evaluation, the best state, and everything needed to go on after an interruption.
+// Trains one model on one split: steps, epochs, evaluation, the best state, and everything needed to go on after an
+// interruption.
 
 #include <cstdint>
 #include <filesystem>
@@ -23,13 +24,13 @@ struct TrainerOptions {
   std::int64_t batch = 128;
   double learning_rate = 1e-3;
   double weight_decay = 1e-5;
-  bool decoupled = false;   ///< AdamW instead of Adam with L2
-  int warmup = 0;           ///< epochs of linear warm-up
-  bool cosine = false;      ///< after it, cosine to 0 at the last epoch; otherwise constant
+  bool decoupled = false;                   ///< AdamW instead of Adam with L2
+  int warmup = 0;                           ///< epochs of linear warm-up
+  bool cosine = false;                      ///< after it, cosine to 0 at the last epoch; otherwise constant
   std::vector<ParameterGroup> groups = {};  ///< parameters with a weight decay or learning rate of their own
-  double clip = 0;          ///< largest norm of all gradients together; 0 = no limit
-  std::uint64_t seed = 1;   ///< of the order of samples
-  int fold = 0;             ///< which of several runs this is; part of the seed and of a checkpoint's position
+  double clip = 0;                          ///< largest norm of all gradients together; 0 = no limit
+  std::uint64_t seed = 1;                   ///< of the order of samples
+  int fold = 0;  ///< which of several runs this is; part of the seed and of a checkpoint's position
 };
 
 /// Loss and metric over some samples, each sample (node, for node tasks) counted once.
@@ -46,12 +47,12 @@ struct Evaluation {
 ///     }
 ///     trainer.restore_best();
 ///
-/// A run is a function of its options alone: the same bits for any number of threads, and with any interruptions between
-/// save() and load(). The model, the data and the split must outlive it.
+/// A run is a function of its options alone: the same bits for any number of threads, and with any interruptions
+/// between save() and load(). The model, the data and the split must outlive it.
 class Trainer {
  public:
-  Trainer(const Model& root, const GraphModel& model, const PreparedData& data, const Split& split, const Objective& objective,
-          const TrainerOptions& options);
+  Trainer(const Model& root, const GraphModel& model, const PreparedData& data, const Split& split,
+          const Objective& objective, const TrainerOptions& options);
 
   bool done() const { return position_.epoch >= options_.epochs; }
   bool epoch_over() const { return position_.batch >= batches(); }
@@ -60,11 +61,11 @@ class Trainer {
   /// Where the run stands: epochs done, and steps done in the present one.
   const Position& position() const { return position_; }
 
-  /// One optimiser step on the next batch; returns the mean training loss of the epoch so far. NumericError when the loss or
-  /// the gradient is not finite; the parameters are then untouched.
+  /// One optimiser step on the next batch; returns the mean training loss of the epoch so far. NumericError when the
+  /// loss or the gradient is not finite; the parameters are then untouched.
   double step();
-  /// After the last step of an epoch: evaluates, remembers the state if it is the best on the validation part (the first of
-  /// equals), and moves the schedule on.
+  /// After the last step of an epoch: evaluates, remembers the state if it is the best on the validation part (the
+  /// first of equals), and moves the schedule on.
   MetricsRow finish_epoch();
   /// Puts the best state into the model; does nothing when there is none (no epoch done, no validation part).
   void restore_best();
@@ -98,8 +99,8 @@ class Trainer {
   Position position_;
   std::vector<std::int64_t> order_;  // of the training samples in this epoch
   double seconds_ = 0;               // of this epoch's steps
-  Tensor sums_;     // float64 [2]: loss times targets, targets, of this epoch
-  Tensor outputs_;  // of the training samples in this epoch, in the order of the steps
+  Tensor sums_;                      // float64 [2]: loss times targets, targets, of this epoch
+  Tensor outputs_;                   // of the training samples in this epoch, in the order of the steps
 };
 
 }  // namespace atto

@@ -1,8 +1,8 @@
 #pragma once
-// y = a o b with NumPy broadcasting: shapes are aligned from the right, sizes that are missing or 1 stretch, up to rank 6.
-// Common to all: the gradient of a stretched argument is summed over the places it was stretched to; an empty shape gives an
-// empty result; ShapeError when the shapes do not fit. Cost: 1 FLOP per element of y, 4 for a
-// quotient; every operand moved once.
+// y = a o b with NumPy broadcasting: shapes are aligned from the right, sizes that are missing or 1 stretch, up to
+// rank 6. Common to all: the gradient of a stretched argument is summed over the places it was stretched to; an empty
+// shape gives an empty result; ShapeError when the shapes do not fit. Cost: 1 FLOP per element of y, 4 for a quotient;
+// every operand moved once.
 
 #include "autograd/var.hpp"
 #include "core/device.hpp"
@@ -38,8 +38,8 @@ Var operator/(double a, const Var& b);
 
 namespace kernels {
 
-/// Two shapes broadcast to a third, with neighbouring dimensions joined where both arguments allow it: most calls end up with
-/// one or two dimensions. A stride of 0 stretches; the strides of the last dimension are 0 or 1.
+/// Two shapes broadcast to a third, with neighbouring dimensions joined where both arguments allow it: most calls end
+/// up with one or two dimensions. A stride of 0 stretches; the strides of the last dimension are 0 or 1.
 struct Broadcast {
   Broadcast(const Shape& a, const Shape& b, const Shape& y);
   int rank = 0;

@@ -44,8 +44,8 @@ void broadcast(Cpu, Part part, const Broadcast& shape, const T* g, const T* a, c
   with_isa([&]<class Isa>() {
     if (last == 0) {
       parallel_for(columns, 1, [&](std::int64_t begin, std::int64_t end) {
-        broadcast_rows<Isa, F, T>(part, 1, end - begin, g ? g + begin : g, {a + begin * step_a, 0, step_a}, {b + begin * step_b, 0, step_b},
-                                  y + begin);
+        broadcast_rows<Isa, F, T>(part, 1, end - begin, g ? g + begin : g, {a + begin * step_a, 0, step_a},
+                                  {b + begin * step_b, 0, step_b}, y + begin);
       });
       return;
     }
@@ -64,17 +64,20 @@ void broadcast(Cpu, Part part, const Broadcast& shape, const T* g, const T* a, c
           row_b += outer % shape.size[d] * shape.stride_b[d];
           outer /= shape.size[d];
         }
-        broadcast_rows<Isa, F, T>(part, count, columns, g ? g + begin * columns : g, {row_a, shape.stride_a[last - 1], step_a},
-                                  {row_b, shape.stride_b[last - 1], step_b}, y + begin * columns);
+        broadcast_rows<Isa, F, T>(part, count, columns, g ? g + begin * columns : g,
+                                  {row_a, shape.stride_a[last - 1], step_a}, {row_b, shape.stride_b[last - 1], step_b},
+                                  y + begin * columns);
         begin += count;
       }
     });
   });
 }
 
-#define ATTO_INSTANTIATE(F)                                                                                            \
-  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const float*, const float*, const float*, float*); \
-  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const double*, const double*, const double*, double*);
+#define ATTO_INSTANTIATE(F)                                                                                        \
+  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const float*, const float*, const float*,    \
+                                         float*);                                                                  \
+  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const double*, const double*, const double*, \
+                                         double*);
 ATTO_BINARY_FUNCTORS(ATTO_INSTANTIATE)
 #undef ATTO_INSTANTIATE
 

@@ -6,7 +6,8 @@ namespace {
 
 // The step of each argument is a constant here, so that the loop becomes vectors. F::part is picked by the caller.
 template <int StepA, int StepB, class T, class Function>
-void rows_of(std::int64_t rows, std::int64_t columns, const T* __restrict g, Rows<T> a, Rows<T> b, T* __restrict y, Function f) {
+void rows_of(std::int64_t rows, std::int64_t columns, const T* __restrict g, Rows<T> a, Rows<T> b, T* __restrict y,
+             Function f) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const T* __restrict pa = a.pointer + r * a.stride;
     const T* __restrict pb = b.pointer + r * b.stride;
@@ -27,15 +28,20 @@ void rows_of(std::int64_t rows, std::int64_t columns, const T* g, Rows<T> a, Row
 template <class Isa, class F, class T>
 void broadcast_rows(Part part, std::int64_t rows, std::int64_t columns, const T* g, Rows<T> a, Rows<T> b, T* y) {
   switch (part) {
-    case Part::f: return rows_of(rows, columns, g, a, b, y, [](const T*, std::int64_t, T p, T q) { return F::f(p, q); });
-    case Part::da: return rows_of(rows, columns, g, a, b, y, [](const T* h, std::int64_t i, T p, T q) { return F::da(h[i], p, q); });
-    case Part::db: return rows_of(rows, columns, g, a, b, y, [](const T* h, std::int64_t i, T p, T q) { return F::db(h[i], p, q); });
+    case Part::f:
+      return rows_of(rows, columns, g, a, b, y, [](const T*, std::int64_t, T p, T q) { return F::f(p, q); });
+    case Part::da:
+      return rows_of(rows, columns, g, a, b, y, [](const T* h, std::int64_t i, T p, T q) { return F::da(h[i], p, q); });
+    case Part::db:
+      return rows_of(rows, columns, g, a, b, y, [](const T* h, std::int64_t i, T p, T q) { return F::db(h[i], p, q); });
   }
 }
 
-#define ATTO_INSTANTIATE(F)                                                                                                                    \
-  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const float*, Rows<float>, Rows<float>, float*);     \
-  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const double*, Rows<double>, Rows<double>, double*);
+#define ATTO_INSTANTIATE(F)                                                                                            \
+  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const float*, Rows<float>,   \
+                                                        Rows<float>, float*);                                          \
+  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const double*, Rows<double>, \
+                                                        Rows<double>, double*);
 ATTO_BINARY_FUNCTORS(ATTO_INSTANTIATE)
 #undef ATTO_INSTANTIATE
 

@@ -18,7 +18,8 @@ namespace {
 
 Tensor dropped(const Tensor& x, double rate, const RandomStream& stream) {
   Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
-  dispatch(x, "dropout", [&]<class T>(auto device) { kernels::dropout(device, x.numel(), x.data<T>(), rate, stream, y.data<T>()); });
+  dispatch(x, "dropout",
+           [&]<class T>(auto device) { kernels::dropout(device, x.numel(), x.data<T>(), rate, stream, y.data<T>()); });
   return y;
 }
 
@@ -31,7 +32,9 @@ class Dropout final : public Op {
     bytes_ = 2.0 * static_cast<double>(in[0].bytes());
     return dropped(in[0], rate_, stream_);
   }
-  void backward(const Tensor& gradient, Gradients& gradients) override { gradients.add(0, dropped(gradient, rate_, stream_)); }
+  void backward(const Tensor& gradient, Gradients& gradients) override {
+    gradients.add(0, dropped(gradient, rate_, stream_));
+  }
   Cost cost() const override { return {.flops = 40 * size_, .bytes = bytes_}; }
   double backward_factor() const override { return 1; }
 
@@ -45,7 +48,8 @@ class Dropout final : public Op {
 
 Var dropout(const Var& x, double rate, const RandomStream& stream) {
   if (!(rate >= 0 && rate < 1))
-    throw ValueError({.op = "dropout", .argument = "rate", .got = std::to_string(rate), .expected = "0 <= rate < 1", .hint = {}});
+    throw ValueError(
+        {.op = "dropout", .argument = "rate", .got = std::to_string(rate), .expected = "0 <= rate < 1", .hint = {}});
   return rate == 0 ? x : apply<Dropout>({x}, rate, stream);
 }
 

@@ -14,8 +14,8 @@ void dropout(Cpu, std::int64_t size, const T* x, double rate, const RandomStream
   const std::int64_t blocks = (size + 3) / 4;
   with_isa([&]<class Isa>() {
     parallel_for(blocks, 8, [&](std::int64_t begin, std::int64_t end) {
-      dropout_chunk<Isa>(std::min(4 * end, size) - 4 * begin, static_cast<std::uint64_t>(begin), x + 4 * begin, threshold, keep, stream.seed,
-                         stream.stream, y + 4 * begin);
+      dropout_chunk<Isa>(std::min(4 * end, size) - 4 * begin, static_cast<std::uint64_t>(begin), x + 4 * begin,
+                         threshold, keep, stream.seed, stream.stream, y + 4 * begin);
     });
   });
 }

@@ -21,8 +21,11 @@ class EdgeBucket final : public Op {
  public:
   explicit EdgeBucket(const Tensor& buckets) : buckets_(buckets) {
     if (!buckets.defined() || buckets.dtype() != DType::uint8 || buckets.rank() != 1)
-      throw TypeError({.op = "edge_bucket", .argument = "buckets", .got = buckets.defined() ? buckets.str() : "an undefined tensor",
-                       .expected = "uint8[E]", .hint = {}});
+      throw TypeError({.op = "edge_bucket",
+                       .argument = "buckets",
+                       .got = buckets.defined() ? buckets.str() : "an undefined tensor",
+                       .expected = "uint8[E]",
+                       .hint = {}});
   }
   const Schema& schema() const override { return edge_bucket_schema; }
 
@@ -31,8 +34,11 @@ class EdgeBucket final : public Op {
     const std::int64_t edges = buckets_.numel();
     for (std::int64_t e = 0; e < edges; ++e)
       if (bucket()[e] >= shape_[1])
-        throw IndexError({.op = "edge_bucket", .argument = "bucket of edge " + std::to_string(e), .got = std::to_string(bucket()[e]),
-                          .expected = "0 <= bucket < " + std::to_string(shape_[1]), .hint = {}});
+        throw IndexError({.op = "edge_bucket",
+                          .argument = "bucket of edge " + std::to_string(e),
+                          .got = std::to_string(bucket()[e]),
+                          .expected = "0 <= bucket < " + std::to_string(shape_[1]),
+                          .hint = {}});
     Tensor y = Tensor::empty(Shape{edges, shape_[0]}, in[0].dtype(), in[0].device());
     dispatch(y, "edge_bucket", [&]<class T>(auto device) {
       kernels::edge_bucket(device, edges, shape_[0], shape_[1], in[0].data<T>(), bucket(), y.data<T>());
@@ -44,7 +50,8 @@ class EdgeBucket final : public Op {
   void backward(const Tensor& gradient, Gradients& gradients) override {
     Tensor dtable = Tensor::empty(shape_, gradient.dtype(), gradient.device());
     dispatch(gradient, "edge_bucket", [&]<class T>(auto device) {
-      kernels::edge_bucket_gradient(device, buckets_.numel(), shape_[0], shape_[1], bucket(), gradient.data<T>(), dtable.data<T>());
+      kernels::edge_bucket_gradient(device, buckets_.numel(), shape_[0], shape_[1], bucket(), gradient.data<T>(),
+                                    dtable.data<T>());
     });
     gradients.add(0, dtable);
   }
@@ -61,6 +68,8 @@ class EdgeBucket final : public Op {
 
 }  // namespace
 
-Var edge_bucket(const Var& table, const Tensor& buckets) { return apply<EdgeBucket>({table}, buckets); }
+Var edge_bucket(const Var& table, const Tensor& buckets) {
+  return apply<EdgeBucket>({table}, buckets);
+}
 
 }  // namespace atto

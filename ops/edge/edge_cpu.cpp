@@ -9,8 +9,8 @@
 namespace atto::kernels {
 namespace {
 
-// Gathered rows that fit the caches next to the core need no fetching in advance; for others, a dozen entries hide the latency
-// of main memory.
+// Gathered rows that fit the caches next to the core need no fetching in advance; for others, a dozen entries hide the
+// latency of main memory.
 template <class T>
 std::int64_t fetch_ahead(const Csr& csr, std::int64_t width) {
   constexpr std::int64_t near = 1 << 20;
@@ -21,7 +21,8 @@ std::int64_t fetch_ahead(const Csr& csr, std::int64_t width) {
 template <class F>
 void rows_with_isa(const Csr& csr, std::int64_t work_per_entry, F&& f) {
   with_isa([&]<class Isa>() {
-    for_row_ranges(csr, work_per_entry, [&](std::int64_t begin, std::int64_t end) { f.template operator()<Isa>(begin, end); });
+    for_row_ranges(csr, work_per_entry,
+                   [&](std::int64_t begin, std::int64_t end) { f.template operator()<Isa>(begin, end); });
   });
 }
 
@@ -37,8 +38,8 @@ void spmm(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* 
 }
 
 template <class T>
-void spmm_extreme(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* w, const T* x, bool largest, T* y,
-                  std::int32_t* winner) {
+void spmm_extreme(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* w, const T* x, bool largest,
+                  T* y, std::int32_t* winner) {
   const std::int64_t width = heads * depth;
   if (width == 0) return;
   rows_with_isa(csr, 2 * width, [&]<class Isa>(std::int64_t begin, std::int64_t end) {
@@ -75,7 +76,8 @@ void spmm_extreme_dw(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth
         for (std::int64_t h = 0; h < heads; ++h) {
           T sum = 0;
           for (std::int64_t c = h * depth; c < (h + 1) * depth; ++c)
-            if (winner[r * width + c] == t) sum += x ? g[r * width + c] * x[csr.column[t] * width + c] : g[r * width + c];
+            if (winner[r * width + c] == t)
+              sum += x ? g[r * width + c] * x[csr.column[t] * width + c] : g[r * width + c];
           dw[t * heads + h] = sum;
         }
   });
@@ -125,8 +127,8 @@ void edge_softmax_gradient(Cpu, const Csr& csr, std::int64_t heads, const T* a, 
 }
 
 template <class T>
-void edge_bucket(Cpu, std::int64_t edges, std::int64_t heads, std::int64_t buckets, const T* table, const std::uint8_t* bucket,
-                 T* y) {
+void edge_bucket(Cpu, std::int64_t edges, std::int64_t heads, std::int64_t buckets, const T* table,
+                 const std::uint8_t* bucket, T* y) {
   parallel_for(edges, 2 * heads, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t e = begin; e < end; ++e)
       for (std::int64_t h = 0; h < heads; ++h) y[e * heads + h] = table[h * buckets + bucket[e]];
@@ -147,7 +149,8 @@ void edge_bucket_gradient(Cpu, std::int64_t edges, std::int64_t heads, std::int6
   std::fill_n(dtable, size, T{0});
   for (std::size_t first = 0; first < partial.size(); first += static_cast<std::size_t>(size))
     for (std::int64_t b = 0; b < buckets; ++b)
-      for (std::int64_t h = 0; h < heads; ++h) dtable[h * buckets + b] += partial[first + static_cast<std::size_t>(b * heads + h)];
+      for (std::int64_t h = 0; h < heads; ++h)
+        dtable[h * buckets + b] += partial[first + static_cast<std::size_t>(b * heads + h)];
 }
 
 template <class T>
@@ -197,23 +200,27 @@ void gine_sum_de(Cpu, const Csr& csr, std::int64_t width, const T* x, const T* e
   });
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                                     \
-  template void spmm(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, bool, T*);                               \
-  template void spmm_extreme(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, bool, T*, std::int32_t*);        \
-  template void spmm_extreme_dx(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, const std::int32_t*, T*);     \
-  template void spmm_extreme_dw(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, const std::int32_t*, T*);     \
-  template void divide_by_count(Cpu, const Csr&, std::int64_t, const T*, T*);                                                  \
-  template void edge_join(Cpu, const Csr&, std::int64_t, Join, const T*, const T*, T*);                                        \
-  template void edge_dot(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, T*);                                 \
-  template void edge_softmax(Cpu, const Csr&, std::int64_t, const T*, T*);                                                     \
-  template void edge_softmax_gradient(Cpu, const Csr&, std::int64_t, const T*, const T*, T*);                                  \
-  template void edge_bucket(Cpu, std::int64_t, std::int64_t, std::int64_t, const T*, const std::uint8_t*, T*);                 \
-  template void edge_bucket_gradient(Cpu, std::int64_t, std::int64_t, std::int64_t, const std::uint8_t*, const T*, T*);        \
-  template void multiply(Cpu, std::int64_t, const T*, const T*, T*);                                                           \
-  template void gated_sum(Cpu, const Csr&, std::int64_t, const T*, const T*, T, T*, T*);                                       \
-  template void gated_sum_ds(Cpu, const Csr&, std::int64_t, const T*, const T*, const T*, T*);                                 \
-  template void gine_sum(Cpu, const Csr&, std::int64_t, const T*, const T*, T*);                                               \
-  template void gine_sum_dx(Cpu, const Csr&, std::int64_t, const T*, const T*, const T*, T*);                                  \
+#define ATTO_INSTANTIATE(T)                                                                                           \
+  template void spmm(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, bool, T*);                      \
+  template void spmm_extreme(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, bool, T*,               \
+                             std::int32_t*);                                                                          \
+  template void spmm_extreme_dx(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, const std::int32_t*, \
+                                T*);                                                                                  \
+  template void spmm_extreme_dw(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, const std::int32_t*, \
+                                T*);                                                                                  \
+  template void divide_by_count(Cpu, const Csr&, std::int64_t, const T*, T*);                                         \
+  template void edge_join(Cpu, const Csr&, std::int64_t, Join, const T*, const T*, T*);                               \
+  template void edge_dot(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, T*);                        \
+  template void edge_softmax(Cpu, const Csr&, std::int64_t, const T*, T*);                                            \
+  template void edge_softmax_gradient(Cpu, const Csr&, std::int64_t, const T*, const T*, T*);                         \
+  template void edge_bucket(Cpu, std::int64_t, std::int64_t, std::int64_t, const T*, const std::uint8_t*, T*);        \
+  template void edge_bucket_gradient(Cpu, std::int64_t, std::int64_t, std::int64_t, const std::uint8_t*, const T*,    \
+                                     T*);                                                                             \
+  template void multiply(Cpu, std::int64_t, const T*, const T*, T*);                                                  \
+  template void gated_sum(Cpu, const Csr&, std::int64_t, const T*, const T*, T, T*, T*);                              \
+  template void gated_sum_ds(Cpu, const Csr&, std::int64_t, const T*, const T*, const T*, T*);                        \
+  template void gine_sum(Cpu, const Csr&, std::int64_t, const T*, const T*, T*);                                      \
+  template void gine_sum_dx(Cpu, const Csr&, std::int64_t, const T*, const T*, const T*, T*);                         \
   template void gine_sum_de(Cpu, const Csr&, std::int64_t, const T*, const T*, const T*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)

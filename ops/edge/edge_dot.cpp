@@ -11,7 +11,8 @@ const Schema edge_dot_schema{{
     .name = "edge_dot",
     .signature = "q[N_dst,...], k[N_src,...] -> e[E,...]",
     .formula = "e_ij,h = sum_d q_i,h,d k_j,h,d for every edge j -> i",
-    .gradient = "dq_i,h = sum of de_ij,h k_j,h over the edges into i, dk_j,h = sum of de_ij,h q_i,h over the edges from j",
+    .gradient =
+        "dq_i,h = sum of de_ij,h k_j,h over the edges into i, dk_j,h = sum of de_ij,h q_i,h over the edges from j",
     .cost = "2 E H D FLOP, E H (2 D + 1) values moved",
 }};
 
@@ -30,8 +31,11 @@ class EdgeDot final : public Op {
     q_ = in[0];
     k_ = in[1];
     if (q_.rank() < 2 || q_.shape().with(0, 0) != k_.shape().with(0, 0))
-      throw ShapeError({.op = "edge_dot", .argument = "k", .got = k_.shape().str(),
-                        .expected = "the further sizes of q " + q_.shape().str() + ", at least one", .hint = {}});
+      throw ShapeError({.op = "edge_dot",
+                        .argument = "k",
+                        .got = k_.shape().str(),
+                        .expected = "the further sizes of q " + q_.shape().str() + ", at least one",
+                        .hint = {}});
     depth_ = q_.size(-1);
     Shape shape = q_.shape();
     shape = Shape(std::span(shape.begin(), shape.end() - 1)).with(0, graph_.num_edges());
@@ -69,6 +73,8 @@ class EdgeDot final : public Op {
 
 }  // namespace
 
-Var edge_dot(const Graph& g, const Var& q, const Var& k) { return apply<EdgeDot>({q, k}, g); }
+Var edge_dot(const Graph& g, const Var& q, const Var& k) {
+  return apply<EdgeDot>({q, k}, g);
+}
 
 }  // namespace atto

@@ -27,10 +27,18 @@ namespace {
 // Both sides have the same further sizes; returns the shape of the edge tensor.
 Shape edge_shape(const char* op, const Graph& g, const Tensor& src, const Tensor& dst) {
   if (!src.defined() && !dst.defined())
-    throw ShapeError({.op = op, .argument = "src", .got = "two undefined tensors", .expected = "at least one of src and dst", .hint = {}});
+    throw ShapeError({.op = op,
+                      .argument = "src",
+                      .got = "two undefined tensors",
+                      .expected = "at least one of src and dst",
+                      .hint = {}});
   const Shape shape = (src.defined() ? src : dst).shape().with(0, g.num_edges());
   if (dst.defined() && dst.shape().with(0, g.num_edges()) != shape)
-    throw ShapeError({.op = op, .argument = "dst", .got = dst.shape().str(), .expected = "the further sizes of src " + src.shape().str(), .hint = {}});
+    throw ShapeError({.op = op,
+                      .argument = "dst",
+                      .got = dst.shape().str(),
+                      .expected = "the further sizes of src " + src.shape().str(),
+                      .hint = {}});
   return shape;
 }
 
@@ -123,7 +131,11 @@ class EdgeMul final : public Op {
 
 }  // namespace
 
-Var edge_add(const Graph& g, const Var& src, const Var& dst) { return apply<EdgeAdd>({src, dst}, g); }
-Var edge_mul(const Graph& g, const Var& src, const Var& dst) { return apply<EdgeMul>({src, dst}, g); }
+Var edge_add(const Graph& g, const Var& src, const Var& dst) {
+  return apply<EdgeAdd>({src, dst}, g);
+}
+Var edge_mul(const Graph& g, const Var& src, const Var& dst) {
+  return apply<EdgeMul>({src, dst}, g);
+}
 
 }  // namespace atto

@@ -8,7 +8,10 @@ namespace atto {
 namespace {
 
 constexpr Schema::Text reduction(std::string_view name, std::string_view formula, std::string_view gradient) {
-  return {.name = name, .signature = "e[E,...] -> y[N_dst,...]", .formula = formula, .gradient = gradient,
+  return {.name = name,
+          .signature = "e[E,...] -> y[N_dst,...]",
+          .formula = formula,
+          .gradient = gradient,
           .cost = "E W FLOP, (E + N_dst) W values moved, for rows of W values"};
 }
 
@@ -53,7 +56,8 @@ class EdgeSum final : public EdgeReduce {
   Tensor forward(Inputs in) override {
     Tensor y = prepare(in[0]);
     dispatch(y, schema_->name(), [&]<class T>(auto device) {
-      kernels::spmm<T>(device, edges_by_destination(graph_), 1, row_size(shape_), nullptr, in[0].data<T>(), mean_, y.data<T>());
+      kernels::spmm<T>(device, edges_by_destination(graph_), 1, row_size(shape_), nullptr, in[0].data<T>(), mean_,
+                       y.data<T>());
     });
     return y;
   }
@@ -78,14 +82,15 @@ class EdgeSum final : public EdgeReduce {
 
 class EdgeExtreme final : public EdgeReduce {
  public:
-  EdgeExtreme(const Graph& g, bool largest) : EdgeReduce(g, largest ? edge_max_schema : edge_min_schema), largest_(largest) {}
+  EdgeExtreme(const Graph& g, bool largest)
+      : EdgeReduce(g, largest ? edge_max_schema : edge_min_schema), largest_(largest) {}
 
   Tensor forward(Inputs in) override {
     Tensor y = prepare(in[0]);
     winner_ = Tensor::empty(y.shape(), DType::int32, y.device());
     dispatch(y, schema_->name(), [&]<class T>(auto device) {
-      kernels::spmm_extreme<T>(device, edges_by_destination(graph_), 1, row_size(shape_), nullptr, in[0].data<T>(), largest_,
-                               y.data<T>(), winner_.data<std::int32_t>());
+      kernels::spmm_extreme<T>(device, edges_by_destination(graph_), 1, row_size(shape_), nullptr, in[0].data<T>(),
+                               largest_, y.data<T>(), winner_.data<std::int32_t>());
     });
     return y;
   }
@@ -93,8 +98,8 @@ class EdgeExtreme final : public EdgeReduce {
   void backward(const Tensor& gradient, Gradients& gradients) override {
     Tensor de = Tensor::empty(shape_, gradient.dtype(), gradient.device());
     dispatch(gradient, schema_->name(), [&]<class T>(auto device) {
-      kernels::spmm_extreme_dw<T>(device, edges_by_destination(graph_), row_size(shape_), 1, nullptr, gradient.data<T>(),
-                                  winner_.data<std::int32_t>(), de.data<T>());
+      kernels::spmm_extreme_dw<T>(device, edges_by_destination(graph_), row_size(shape_), 1, nullptr,
+                                  gradient.data<T>(), winner_.data<std::int32_t>(), de.data<T>());
     });
     gradients.add(0, de);
   }
@@ -106,9 +111,17 @@ class EdgeExtreme final : public EdgeReduce {
 
 }  // namespace
 
-Var edge_sum(const Graph& g, const Var& e) { return apply<EdgeSum>({e}, g, false); }
-Var edge_mean(const Graph& g, const Var& e) { return apply<EdgeSum>({e}, g, true); }
-Var edge_max(const Graph& g, const Var& e) { return apply<EdgeExtreme>({e}, g, true); }
-Var edge_min(const Graph& g, const Var& e) { return apply<EdgeExtreme>({e}, g, false); }
+Var edge_sum(const Graph& g, const Var& e) {
+  return apply<EdgeSum>({e}, g, false);
+}
+Var edge_mean(const Graph& g, const Var& e) {
+  return apply<EdgeSum>({e}, g, true);
+}
+Var edge_max(const Graph& g, const Var& e) {
+  return apply<EdgeExtreme>({e}, g, true);
+}
+Var edge_min(const Graph& g, const Var& e) {
+  return apply<EdgeExtreme>({e}, g, false);
+}
 
 }  // namespace atto

@@ -5,8 +5,8 @@ namespace atto::simd {
 namespace {
 
 template <class Isa, class T, int L>
-[[gnu::noinline]] void join_rows(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, bool multiply,
-                                 const T* src, const T* dst, T* e) {
+[[gnu::noinline]] void join_rows(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width,
+                                 bool multiply, const T* src, const T* dst, T* e) {
   const std::int64_t vectors = lane_count<L>(width);
   for (std::int64_t r = begin; r < end; ++r)
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
@@ -22,17 +22,18 @@ template <class Isa, class T, int L>
 }
 
 template <class T>
-[[gnu::always_inline]] inline void fetch_later(const Csr& csr, std::int64_t entry, std::int64_t ahead, const T* x, std::int64_t width) {
+[[gnu::always_inline]] inline void fetch_later(const Csr& csr, std::int64_t entry, std::int64_t ahead, const T* x,
+                                               std::int64_t width) {
   if (ahead == 0) return;
   const T* row = x + column_of(csr, later_entry(csr, entry, ahead)) * width;
   for (std::int64_t at = 0; at < width; at += 64 / static_cast<int>(sizeof(T))) __builtin_prefetch(row + at);
 }
 
-// Products are added up lane by lane, the lanes once per edge and head. The last vector of a head overlaps the one before it, so
-// what they share is masked. A single head of V vectors stays in registers while its edges go by.
+// Products are added up lane by lane, the lanes once per edge and head. The last vector of a head overlaps the one
+// before it, so what they share is masked. A single head of V vectors stays in registers while its edges go by.
 template <class Isa, class T, int L, int V>
-[[gnu::noinline]] void dot_single(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t depth, const T* q, const T* k,
-                                  T* e, std::int64_t ahead) {
+[[gnu::noinline]] void dot_single(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t depth, const T* q,
+                                  const T* k, T* e, std::int64_t ahead) {
   const std::int64_t last = depth - L;
   const auto fresh = fresh_lanes<T, L>(V - 1, depth);
   for (std::int64_t r = begin; r < end; ++r) {
@@ -52,8 +53,8 @@ template <class Isa, class T, int L, int V>
 
 // Several heads of V vectors each; V = 0: as many as it takes.
 template <class Isa, class T, int L, int V>
-[[gnu::noinline]] void dot_heads(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth,
-                                 const T* q, const T* k, T* e, std::int64_t ahead) {
+[[gnu::noinline]] void dot_heads(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads,
+                                 std::int64_t depth, const T* q, const T* k, T* e, std::int64_t ahead) {
   const std::int64_t vectors = V > 0 ? V : lane_count<L>(depth), width = heads * depth, last = depth - L;
   const auto fresh = fresh_lanes<T, L>(vectors - 1, depth);
   for (std::int64_t r = begin; r < end; ++r)
@@ -104,10 +105,11 @@ void edge_dot(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t
   });
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                                   \
-  template void edge_join<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, bool, const T*, const T*, T*);     \
-  template void edge_dot<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,   \
-                                   T*, std::int64_t);
+#define ATTO_INSTANTIATE(T)                                                                                         \
+  template void edge_join<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, bool, const T*, const T*, \
+                                    T*);                                                                            \
+  template void edge_dot<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*,    \
+                                   const T*, T*, std::int64_t);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)
 #undef ATTO_INSTANTIATE

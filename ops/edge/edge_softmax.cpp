@@ -9,7 +9,8 @@ namespace atto {
 const Schema edge_softmax_schema{{
     .name = "edge_softmax",
     .signature = "logits[E,...] -> alpha[E,...]",
-    .formula = "alpha_ij = exp(z_ij - max_k z_ik) / sum_k exp(z_ik - max_k z_ik) over the edges k -> i; 0 where all z_ik = -inf",
+    .formula = "alpha_ij = exp(z_ij - max_k z_ik) / sum_k exp(z_ik - max_k z_ik) over the edges k -> i; 0 where all "
+               "z_ik = -inf",
     .gradient = "dz_ij = alpha_ij (dalpha_ij - sum_k alpha_ik dalpha_ik)",
     .cost = "15 E H FLOP, 2 E H values moved",
 }};
@@ -25,7 +26,8 @@ class EdgeSoftmax final : public Op {
   Tensor forward(Inputs in) override {
     alpha_ = Tensor::empty(in[0].shape(), in[0].dtype(), in[0].device());
     dispatch(alpha_, "edge_softmax", [&]<class T>(auto device) {
-      kernels::edge_softmax(device, by_destination(graph_), row_size(alpha_.shape()), in[0].data<T>(), alpha_.data<T>());
+      kernels::edge_softmax(device, by_destination(graph_), row_size(alpha_.shape()), in[0].data<T>(),
+                            alpha_.data<T>());
     });
     return alpha_;
   }
@@ -51,6 +53,8 @@ class EdgeSoftmax final : public Op {
 
 }  // namespace
 
-Var edge_softmax(const Graph& g, const Var& logits) { return apply<EdgeSoftmax>({logits}, g); }
+Var edge_softmax(const Graph& g, const Var& logits) {
+  return apply<EdgeSoftmax>({logits}, g);
+}
 
 }  // namespace atto

@@ -1,7 +1,7 @@
 #pragma once
 // Kernels of the edge algebra. They walk rows of a Csr (ops/csr.hpp): the same kernel serves forward by destination and
-// backward by source. Node features are [nodes, heads, depth], edge features [E, heads] or [E, heads, depth], all row-major;
-// `width` is heads * depth. Every result element has one owner and a fixed order of summation.
+// backward by source. Node features are [nodes, heads, depth], edge features [E, heads] or [E, heads, depth], all
+// row-major; `width` is heads * depth. Every result element has one owner and a fixed order of summation.
 
 #include <cstdint>
 
@@ -10,19 +10,21 @@
 
 namespace atto::kernels {
 
-/// y_r,h = sum over entries t of w[edge(t),h] x[column(t),h]; w null = ones; divided by the number of entries for a mean.
+/// y_r,h = sum over entries t of w[edge(t),h] x[column(t),h]; w null = ones; divided by the number of entries for a
+/// mean.
 template <class T>
 void spmm(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* w, const T* x, bool mean, T* y);
 
 /// The largest (or smallest) w x, and in `winner` [rows, width] the edge that it came from, -1 for an empty row.
 template <class T>
-void spmm_extreme(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* w, const T* x, bool largest, T* y,
-                  std::int32_t* winner);
+void spmm_extreme(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* w, const T* x, bool largest,
+                  T* y, std::int32_t* winner);
 /// By source: dx_r,c = sum of w g[column,c] over the entries whose edge won at [column,c].
 template <class T>
 void spmm_extreme_dx(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* w, const T* g,
                      const std::int32_t* winner, T* dx);
-/// By destination: dw[edge,h] = sum of g[row,c] x[column,c] over the channels c of head h that the edge won; x null = ones.
+/// By destination: dw[edge,h] = sum of g[row,c] x[column,c] over the channels c of head h that the edge won; x null =
+/// ones.
 template <class T>
 void spmm_extreme_dw(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* x, const T* g,
                      const std::int32_t* winner, T* dw);
@@ -49,8 +51,8 @@ void edge_softmax_gradient(Cpu, const Csr& csr, std::int64_t heads, const T* a, 
 
 /// y[e,h] = table[h, bucket_e]
 template <class T>
-void edge_bucket(Cpu, std::int64_t edges, std::int64_t heads, std::int64_t buckets, const T* table, const std::uint8_t* bucket,
-                 T* y);
+void edge_bucket(Cpu, std::int64_t edges, std::int64_t heads, std::int64_t buckets, const T* table,
+                 const std::uint8_t* bucket, T* y);
 /// dtable[h,b] = sum of g[e,h] over the edges of bucket b: a histogram per fixed chunk of edges, added in order.
 template <class T>
 void edge_bucket_gradient(Cpu, std::int64_t edges, std::int64_t heads, std::int64_t buckets, const std::uint8_t* bucket,

@@ -10,7 +10,8 @@ const Schema gated_sum_schema{{
     .name = "gated_sum",
     .signature = "gates[E,D], x[N_src,D] -> y[N_dst,D]",
     .formula = "y_i = sum_j s_ij x_j / (sum_j s_ij + epsilon) over the edges j -> i, channel by channel",
-    .gradient = "with g_i = dy_i / (sum_j s_ij + epsilon): ds_ij = g_i (x_j - y_i), dx_j = sum of s_ij g_i over the edges from j",
+    .gradient = "with g_i = dy_i / (sum_j s_ij + epsilon): ds_ij = g_i (x_j - y_i), dx_j = sum of s_ij g_i over the "
+                "edges from j",
     .cost = "3 E D FLOP, 2 (E + N_dst) D values moved",
 }};
 const Schema gine_sum_schema{{
@@ -25,7 +26,8 @@ namespace {
 
 // Values that an aggregation moves: two rows per edge and `per_node` rows per destination.
 double bytes_moved(const Graph& g, std::int64_t width, DType dtype, std::int64_t per_node) {
-  return static_cast<double>((2 * g.num_edges() + per_node * g.num_dst()) * width) * static_cast<double>(size_of(dtype));
+  return static_cast<double>((2 * g.num_edges() + per_node * g.num_dst()) * width) *
+         static_cast<double>(size_of(dtype));
 }
 
 class GatedSum final : public Op {
@@ -43,8 +45,8 @@ class GatedSum final : public Op {
     y_ = Tensor::empty(Shape{graph_.num_dst(), x_.size(1)}, x_.dtype(), x_.device());
     inverse_ = Tensor::empty(y_.shape(), y_.dtype(), y_.device());
     dispatch(x_, "gated_sum", [&]<class T>(auto device) {
-      kernels::gated_sum(device, by_destination(graph_), x_.size(1), gates_.data<T>(), x_.data<T>(), static_cast<T>(epsilon_),
-                         y_.data<T>(), inverse_.data<T>());
+      kernels::gated_sum(device, by_destination(graph_), x_.size(1), gates_.data<T>(), x_.data<T>(),
+                         static_cast<T>(epsilon_), y_.data<T>(), inverse_.data<T>());
     });
     return y_;
   }
@@ -55,7 +57,8 @@ class GatedSum final : public Op {
       kernels::multiply(device, y_.numel(), dy.data<T>(), inverse_.data<T>(), g.data<T>());
       if (gradients.wants(0)) {
         Tensor ds = Tensor::empty(gates_.shape(), gates_.dtype(), gates_.device());
-        kernels::gated_sum_ds(device, by_destination(graph_), x_.size(1), x_.data<T>(), y_.data<T>(), g.data<T>(), ds.data<T>());
+        kernels::gated_sum_ds(device, by_destination(graph_), x_.size(1), x_.data<T>(), y_.data<T>(), g.data<T>(),
+                              ds.data<T>());
         gradients.add(0, ds);
       }
       if (gradients.wants(1)) {
@@ -67,7 +70,8 @@ class GatedSum final : public Op {
   }
 
   Cost cost() const override {
-    return {.flops = 3.0 * static_cast<double>(gates_.numel()), .bytes = bytes_moved(graph_, x_.size(1), x_.dtype(), 2)};
+    return {.flops = 3.0 * static_cast<double>(gates_.numel()),
+            .bytes = bytes_moved(graph_, x_.size(1), x_.dtype(), 2)};
   }
 
  private:
@@ -99,12 +103,14 @@ class GineSum final : public Op {
     dispatch(x_, "gine_sum", [&]<class T>(auto device) {
       if (gradients.wants(0)) {
         Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
-        kernels::gine_sum_dx(device, by_source(graph_), x_.size(1), x_.data<T>(), e_.data<T>(), dy.data<T>(), dx.data<T>());
+        kernels::gine_sum_dx(device, by_source(graph_), x_.size(1), x_.data<T>(), e_.data<T>(), dy.data<T>(),
+                             dx.data<T>());
         gradients.add(0, dx);
       }
       if (gradients.wants(1)) {
         Tensor de = Tensor::empty(e_.shape(), e_.dtype(), e_.device());
-        kernels::gine_sum_de(device, by_destination(graph_), x_.size(1), x_.data<T>(), e_.data<T>(), dy.data<T>(), de.data<T>());
+        kernels::gine_sum_de(device, by_destination(graph_), x_.size(1), x_.data<T>(), e_.data<T>(), dy.data<T>(),
+                             de.data<T>());
         gradients.add(1, de);
       }
     });
@@ -121,7 +127,11 @@ class GineSum final : public Op {
 
 }  // namespace
 
-Var gated_sum(const Graph& g, const Var& gates, const Var& x, double epsilon) { return apply<GatedSum>({gates, x}, g, epsilon); }
-Var gine_sum(const Graph& g, const Var& x, const Var& e) { return apply<GineSum>({x, e}, g); }
+Var gated_sum(const Graph& g, const Var& gates, const Var& x, double epsilon) {
+  return apply<GatedSum>({gates, x}, g, epsilon);
+}
+Var gine_sum(const Graph& g, const Var& x, const Var& e) {
+  return apply<GineSum>({x, e}, g);
+}
 
 }  // namespace atto

@@ -6,8 +6,9 @@ namespace {
 
 // Gates and gated features are added up together, so that both edge and node features are read once.
 template <class Isa, class T, int L, int V>
-[[gnu::noinline]] void gated_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile, std::int64_t width,
-                                  const T* s, const T* x, T epsilon, T* y, T* inverse, std::int64_t ahead) {
+[[gnu::noinline]] void gated_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
+                                  std::int64_t width, const T* s, const T* x, T epsilon, T* y, T* inverse,
+                                  std::int64_t ahead) {
   const Lanes<T, L> one = splat<L>(T(1)), least = splat<L>(epsilon);
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> sum[V] = {}, gates[V] = {};
@@ -32,8 +33,8 @@ template <class Isa, class T, int L, int V>
 }
 
 template <class Isa, class T, int L, int V>
-[[gnu::noinline]] void gine_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile, std::int64_t width,
-                                 const T* x, const T* e, T* y, std::int64_t ahead) {
+[[gnu::noinline]] void gine_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
+                                 std::int64_t width, const T* x, const T* e, T* y, std::int64_t ahead) {
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> sum[V] = {};
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
@@ -92,16 +93,16 @@ template <int L, class T, class F>
 }
 
 template <class Isa, class T, int L>
-[[gnu::noinline]] void gated_ds_rows(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x,
-                                     const T* y, const T* scaled, T* ds, std::int64_t ahead) {
+[[gnu::noinline]] void gated_ds_rows(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width,
+                                     const T* x, const T* y, const T* scaled, T* ds, std::int64_t ahead) {
   for_edges<L>(csr, begin, end, width, x, ahead, [&](std::int64_t row, std::int64_t column, std::int64_t edge) {
     store(ds + edge, load<L>(scaled + row) * (load<L>(x + column) - load<L>(y + row)));
   });
 }
 
 template <class Isa, class T, int L>
-[[gnu::noinline]] void gine_de_rows(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x,
-                                    const T* e, const T* g, T* de, std::int64_t ahead) {
+[[gnu::noinline]] void gine_de_rows(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width,
+                                    const T* x, const T* e, const T* g, T* de, std::int64_t ahead) {
   for_edges<L>(csr, begin, end, width, x, ahead, [&](std::int64_t row, std::int64_t column, std::int64_t edge) {
     const Lanes<T, L> m = load<L>(x + column) + load<L>(e + edge);
     store(de + edge, m > T(0) ? load<L>(g + row) : Lanes<T, L>{});
@@ -111,8 +112,8 @@ template <class Isa, class T, int L>
 }  // namespace
 
 template <class Isa, class T>
-void gated_sum(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* s, const T* x, T epsilon,
-               T* y, T* inverse, std::int64_t ahead) {
+void gated_sum(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* s, const T* x,
+               T epsilon, T* y, T* inverse, std::int64_t ahead) {
   for_tiles<Isa, T>(1, width, [&]<int L, int V>(const Tile<V>& tile) {
     gated_tile<Isa, T, L, V>(csr, begin, end, tile, width, s, x, epsilon, y, inverse, ahead);
   });
@@ -121,7 +122,8 @@ void gated_sum(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_
 template <class Isa, class T>
 void gated_sum_ds(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* y,
                   const T* scaled, T* ds, std::int64_t ahead) {
-  with_lanes<Isa, T>(width, [&]<int L>() { gated_ds_rows<Isa, T, L>(csr, begin, end, width, x, y, scaled, ds, ahead); });
+  with_lanes<Isa, T>(width,
+                     [&]<int L>() { gated_ds_rows<Isa, T, L>(csr, begin, end, width, x, y, scaled, ds, ahead); });
 }
 
 template <class Isa, class T>
@@ -133,30 +135,30 @@ void gine_sum(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t
 }
 
 template <class Isa, class T>
-void gine_sum_dx(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e, const T* g,
-                 T* dx, std::int64_t ahead) {
+void gine_sum_dx(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e,
+                 const T* g, T* dx, std::int64_t ahead) {
   for_tiles<Isa, T>(1, width, [&]<int L, int V>(const Tile<V>& tile) {
     gine_dx_tile<Isa, T, L, V>(csr, begin, end, tile, width, x, e, g, dx, ahead);
   });
 }
 
 template <class Isa, class T>
-void gine_sum_de(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e, const T* g,
-                 T* de, std::int64_t ahead) {
+void gine_sum_de(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e,
+                 const T* g, T* de, std::int64_t ahead) {
   with_lanes<Isa, T>(width, [&]<int L>() { gine_de_rows<Isa, T, L>(csr, begin, end, width, x, e, g, de, ahead); });
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                                 \
-  template void gated_sum<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, T, T*, T*,    \
-                                    std::int64_t);                                                                          \
-  template void gated_sum_ds<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, const T*,  \
-                                       T*, std::int64_t);                                                                   \
-  template void gine_sum<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, T*,            \
-                                   std::int64_t);                                                                           \
-  template void gine_sum_dx<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, const T*,   \
-                                      T*, std::int64_t);                                                                    \
-  template void gine_sum_de<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, const T*,   \
-                                      T*, std::int64_t);
+#define ATTO_INSTANTIATE(T)                                                                                          \
+  template void gated_sum<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, T, T*, \
+                                    T*, std::int64_t);                                                               \
+  template void gated_sum_ds<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,     \
+                                       const T*, T*, std::int64_t);                                                  \
+  template void gine_sum<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, T*,     \
+                                   std::int64_t);                                                                    \
+  template void gine_sum_dx<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,      \
+                                      const T*, T*, std::int64_t);                                                   \
+  template void gine_sum_de<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,      \
+                                      const T*, T*, std::int64_t);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)
 #undef ATTO_INSTANTIATE

@@ -21,7 +21,9 @@ Var messages(const Graph& g, const Var& weights, const Var& x) {
 
 }  // namespace
 
-Var edge_dot_reference(const Graph& g, const Var& q, const Var& k) { return sum(edge_mul(g, k, q), -1); }
+Var edge_dot_reference(const Graph& g, const Var& q, const Var& k) {
+  return sum(edge_mul(g, k, q), -1);
+}
 
 Var edge_softmax_reference(const Graph& g, const Var& logits) {
   const Var shift = edge_max(g, logits).detach();  // any shift gives the same softmax, so it needs no gradient
@@ -29,15 +31,25 @@ Var edge_softmax_reference(const Graph& g, const Var& logits) {
   return raised / edge_add(g, {}, edge_sum(g, raised));
 }
 
-Var spmm_reference(const Graph& g, const Var& weights, const Var& x) { return edge_sum(g, messages(g, weights, x)); }
-Var spmm_mean_reference(const Graph& g, const Var& weights, const Var& x) { return edge_mean(g, messages(g, weights, x)); }
-Var spmm_max_reference(const Graph& g, const Var& weights, const Var& x) { return edge_max(g, messages(g, weights, x)); }
-Var spmm_min_reference(const Graph& g, const Var& weights, const Var& x) { return edge_min(g, messages(g, weights, x)); }
+Var spmm_reference(const Graph& g, const Var& weights, const Var& x) {
+  return edge_sum(g, messages(g, weights, x));
+}
+Var spmm_mean_reference(const Graph& g, const Var& weights, const Var& x) {
+  return edge_mean(g, messages(g, weights, x));
+}
+Var spmm_max_reference(const Graph& g, const Var& weights, const Var& x) {
+  return edge_max(g, messages(g, weights, x));
+}
+Var spmm_min_reference(const Graph& g, const Var& weights, const Var& x) {
+  return edge_min(g, messages(g, weights, x));
+}
 
 Var gated_sum_reference(const Graph& g, const Var& gates, const Var& x, double epsilon) {
   return edge_sum(g, gates * edge_add(g, x, {})) / (edge_sum(g, gates) + epsilon);
 }
 
-Var gine_sum_reference(const Graph& g, const Var& x, const Var& e) { return edge_sum(g, relu(edge_add(g, x, {}) + e)); }
+Var gine_sum_reference(const Graph& g, const Var& x, const Var& e) {
+  return edge_sum(g, relu(edge_add(g, x, {}) + e));
+}
 
 }  // namespace atto

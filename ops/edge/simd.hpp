@@ -1,6 +1,6 @@
 #pragma once
-// The kernels of kernels.hpp on rows begin <= r < end, for one instruction set. `ahead` is how many entries in advance rows are
-// fetched into the cache; 0 when they are there anyway.
+// The kernels of kernels.hpp on rows begin <= r < end, for one instruction set. `ahead` is how many entries in advance
+// rows are fetched into the cache; 0 when they are there anyway.
 
 #include <cstdint>
 
@@ -9,11 +9,11 @@
 namespace atto::simd {
 
 template <class Isa, class T>
-void spmm(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* w, const T* x,
-          bool mean, T* y, std::int64_t ahead);
+void spmm(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* w,
+          const T* x, bool mean, T* y, std::int64_t ahead);
 template <class Isa, class T>
-void spmm_extreme(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* w,
-                  const T* x, bool largest, T* y, std::int32_t* winner);
+void spmm_extreme(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth,
+                  const T* w, const T* x, bool largest, T* y, std::int32_t* winner);
 
 template <class Isa, class T>
 void edge_join(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, bool multiply, const T* src,
@@ -25,12 +25,12 @@ void edge_dot(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t
 template <class Isa, class T>
 void edge_softmax(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, const T* z, T* a);
 template <class Isa, class T>
-void edge_softmax_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, const T* a, const T* da,
-                           T* dz);
+void edge_softmax_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, const T* a,
+                           const T* da, T* dz);
 
 template <class Isa, class T>
-void gated_sum(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* s, const T* x, T epsilon,
-               T* y, T* inverse, std::int64_t ahead);
+void gated_sum(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* s, const T* x,
+               T epsilon, T* y, T* inverse, std::int64_t ahead);
 template <class Isa, class T>
 void gated_sum_ds(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* y,
                   const T* scaled, T* ds, std::int64_t ahead);
@@ -38,10 +38,10 @@ template <class Isa, class T>
 void gine_sum(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e, T* y,
               std::int64_t ahead);
 template <class Isa, class T>
-void gine_sum_dx(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e, const T* g,
-                 T* dx, std::int64_t ahead);
+void gine_sum_dx(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e,
+                 const T* g, T* dx, std::int64_t ahead);
 template <class Isa, class T>
-void gine_sum_de(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e, const T* g,
-                 T* de, std::int64_t ahead);
+void gine_sum_de(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e,
+                 const T* g, T* de, std::int64_t ahead);
 
 }  // namespace atto::simd

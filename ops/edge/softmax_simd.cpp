@@ -1,8 +1,9 @@
 #include "core/lanes.hpp"
 #include "ops/edge/simd.hpp"
 
-// Most nodes have a handful of in-edges. A loop over so few costs more in mispredicted branches than in arithmetic, so rows of
-// up to six edges run through code for their very length, and with a single head a row of up to eight is one vector.
+// Most nodes have a handful of in-edges. A loop over so few costs more in mispredicted branches than in arithmetic, so
+// rows of up to six edges run through code for their very length, and with a single head a row of up to eight is one
+// vector.
 
 namespace atto::simd {
 namespace {
@@ -17,14 +18,22 @@ constexpr T kInfinity = static_cast<T>(__builtin_inf());
 template <class F>
 [[gnu::always_inline]] inline void with_degree(std::int64_t degree, F&& f) {
   switch (degree) {
-    case 0: return;
-    case 1: return f.template operator()<1>();
-    case 2: return f.template operator()<2>();
-    case 3: return f.template operator()<3>();
-    case 4: return f.template operator()<4>();
-    case 5: return f.template operator()<5>();
-    case 6: return f.template operator()<6>();
-    default: return f.template operator()<0>();
+    case 0:
+      return;
+    case 1:
+      return f.template operator()<1>();
+    case 2:
+      return f.template operator()<2>();
+    case 3:
+      return f.template operator()<3>();
+    case 4:
+      return f.template operator()<4>();
+    case 5:
+      return f.template operator()<5>();
+    case 6:
+      return f.template operator()<6>();
+    default:
+      return f.template operator()<0>();
   }
 }
 
@@ -37,8 +46,10 @@ template <class T, int N>
 [[gnu::always_inline]] inline T highest(Lanes<T, N> v) {
   if constexpr (N == 1) return v;
   else if constexpr (N == 2) return higher(v[0], v[1]);
-  else if constexpr (N == 4) return highest<T, 2>(higher(__builtin_shufflevector(v, v, 0, 1), __builtin_shufflevector(v, v, 2, 3)));
-  else return highest<T, 4>(higher(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7)));
+  else if constexpr (N == 4)
+    return highest<T, 2>(higher(__builtin_shufflevector(v, v, 0, 1), __builtin_shufflevector(v, v, 2, 3)));
+  else
+    return highest<T, 4>(higher(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7)));
 }
 
 // A row whose logits are all -infinity is shifted by nothing: the exponentials are 0 then, and so is their sum.
@@ -51,7 +62,8 @@ template <int L, class T>
   return total == T(0) ? Lanes<T, L>{} : T(1) / total;
 }
 
-// ---- Several heads: lanes are heads, z and a point to the first of them ------------------------------------------------------
+// ---- Several heads: lanes are heads, z and a point to the first of them
+// ------------------------------------------------------
 
 template <class T, int L, int D>
 [[gnu::always_inline]] inline void softmax_short(std::int64_t heads, const T* z, T* a) {
@@ -85,7 +97,8 @@ template <class T, int L>
 }
 
 template <class Isa, class T, int L>
-[[gnu::noinline]] void softmax_heads(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, const T* z, T* a) {
+[[gnu::noinline]] void softmax_heads(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads,
+                                     const T* z, T* a) {
   const std::int64_t vectors = lane_count<L>(heads);
   for (std::int64_t r = begin; r < end; ++r) {
     const std::int64_t first = csr.offsets[r], degree = csr.offsets[r + 1] - first;
@@ -100,18 +113,20 @@ template <class Isa, class T, int L>
 }
 
 template <class T, int L, int D>
-[[gnu::always_inline]] inline void gradient_row(std::int64_t length, std::int64_t heads, const T* a, const T* da, T* dz) {
+[[gnu::always_inline]] inline void gradient_row(std::int64_t length, std::int64_t heads, const T* a, const T* da,
+                                                T* dz) {
   const std::int64_t degree = D > 0 ? D : length;
   Lanes<T, L> dot = {};
 #pragma GCC unroll 6
   for (std::int64_t t = 0; t < degree; ++t) dot += load<L>(a + t * heads) * load<L>(da + t * heads);
 #pragma GCC unroll 6
-  for (std::int64_t t = 0; t < degree; ++t) store(dz + t * heads, load<L>(a + t * heads) * (load<L>(da + t * heads) - dot));
+  for (std::int64_t t = 0; t < degree; ++t)
+    store(dz + t * heads, load<L>(a + t * heads) * (load<L>(da + t * heads) - dot));
 }
 
 template <class Isa, class T, int L>
-[[gnu::noinline]] void gradient_heads(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, const T* a,
-                                      const T* da, T* dz) {
+[[gnu::noinline]] void gradient_heads(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads,
+                                      const T* a, const T* da, T* dz) {
   const std::int64_t vectors = lane_count<L>(heads);
   for (std::int64_t r = begin; r < end; ++r) {
     const std::int64_t first = csr.offsets[r], degree = csr.offsets[r + 1] - first;
@@ -122,7 +137,8 @@ template <class Isa, class T, int L>
   }
 }
 
-// ---- One head: lanes are edges -----------------------------------------------------------------------------------------------
+// ---- One head: lanes are edges
+// -----------------------------------------------------------------------------------------------
 
 template <class T, int L>
 [[gnu::always_inline]] inline IntLanes<T, L> first_lanes(std::int64_t count) {
@@ -132,8 +148,8 @@ template <class T, int L>
   return lane < IntLanes<T, L>{} + static_cast<Int>(count);
 }
 
-// Calls f(row, degree, whole) for rows in order. `whole`: the row is at most one vector, which may be read and written in full,
-// for what lies behind the row belongs to later rows of the range and is not computed yet.
+// Calls f(row, degree, whole) for rows in order. `whole`: the row is at most one vector, which may be read and written
+// in full, for what lies behind the row belongs to later rows of the range and is not computed yet.
 template <int L, class F>
 [[gnu::always_inline]] inline void for_rows(const Csr& csr, std::int64_t begin, std::int64_t end, F&& f) {
   const std::int64_t limit = csr.offsets[end];
@@ -179,7 +195,8 @@ template <class Isa, class T>
 }
 
 template <class Isa, class T>
-[[gnu::noinline]] void gradient_single(const Csr& csr, std::int64_t begin, std::int64_t end, const T* a, const T* da, T* dz) {
+[[gnu::noinline]] void gradient_single(const Csr& csr, std::int64_t begin, std::int64_t end, const T* a, const T* da,
+                                       T* dz) {
   constexpr int L = kShortRow<Isa, T>;
   using V = Lanes<T, L>;
   for_rows<L>(csr, begin, end, [&](std::int64_t first, std::int64_t degree, bool whole) {
@@ -208,15 +225,16 @@ void edge_softmax(const Csr& csr, std::int64_t begin, std::int64_t end, std::int
 }
 
 template <class Isa, class T>
-void edge_softmax_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, const T* a, const T* da,
-                           T* dz) {
+void edge_softmax_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, const T* a,
+                           const T* da, T* dz) {
   if (heads == 1) return gradient_single<Isa>(csr, begin, end, a, da, dz);
   with_lanes<Isa, T>(heads, [&]<int L>() { gradient_heads<Isa, T, L>(csr, begin, end, heads, a, da, dz); });
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                                   \
-  template void edge_softmax<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, T*);                  \
-  template void edge_softmax_gradient<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, T*);
+#define ATTO_INSTANTIATE(T)                                                                                     \
+  template void edge_softmax<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, T*);     \
+  template void edge_softmax_gradient<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, \
+                                                const T*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)
 #undef ATTO_INSTANTIATE

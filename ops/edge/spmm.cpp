@@ -11,7 +11,10 @@ namespace atto {
 namespace {
 
 constexpr Schema::Text spmm_text(std::string_view name, std::string_view formula, std::string_view gradient) {
-  return {.name = name, .signature = "weights?[E,...], x[N_src,...] -> y[N_dst,...]", .formula = formula, .gradient = gradient,
+  return {.name = name,
+          .signature = "weights?[E,...], x[N_src,...] -> y[N_dst,...]",
+          .formula = formula,
+          .gradient = gradient,
           .cost = "2 E H D FLOP, E H (D + 1) + N_dst H D values moved"};
 }
 
@@ -21,10 +24,12 @@ const Schema spmm_schema{spmm_text("spmm", "y_i = sum of w_ij x_j over the edges
                                    "dx_j = sum of w_ij dy_i over the edges from j, dw_ij,h = <dy_i,h, x_j,h>")};
 const Schema spmm_mean_schema{spmm_text("spmm_mean", "y_i = (1 / edges into i) sum of w_ij x_j over the edges j -> i",
                                         "as spmm with dy_i / (edges into i)")};
-const Schema spmm_max_schema{spmm_text("spmm_max", "y_ic = max of w_ij x_jc over the edges j -> i",
-                                       "as spmm with, for every channel c of i, only the first edge that attains the maximum")};
-const Schema spmm_min_schema{spmm_text("spmm_min", "y_ic = min of w_ij x_jc over the edges j -> i",
-                                       "as spmm with, for every channel c of i, only the first edge that attains the minimum")};
+const Schema spmm_max_schema{
+    spmm_text("spmm_max", "y_ic = max of w_ij x_jc over the edges j -> i",
+              "as spmm with, for every channel c of i, only the first edge that attains the maximum")};
+const Schema spmm_min_schema{
+    spmm_text("spmm_min", "y_ic = min of w_ij x_jc over the edges j -> i",
+              "as spmm with, for every channel c of i, only the first edge that attains the minimum")};
 
 namespace {
 
@@ -44,7 +49,8 @@ class SpmmBase : public Op {
   }
   Cost cost() const override {
     const double edges = static_cast<double>(graph_.num_edges()), width = static_cast<double>(heads_ * depth_);
-    const double values = edges * (width + (w_.defined() ? static_cast<double>(heads_) : 0.0)) + static_cast<double>(graph_.num_dst()) * width;
+    const double values = edges * (width + (w_.defined() ? static_cast<double>(heads_) : 0.0)) +
+                          static_cast<double>(graph_.num_dst()) * width;
     return {.flops = 2 * edges * width, .bytes = values * static_cast<double>(size_of(x_.dtype()))};
   }
 
@@ -53,8 +59,11 @@ class SpmmBase : public Op {
     w_ = in[0];
     x_ = in[1];
     heads_ = w_.defined() ? row_size(w_.shape()) : 1;
-    if (w_.defined() && (w_.rank() > x_.rank() || !std::equal(w_.shape().begin() + 1, w_.shape().end(), x_.shape().begin() + 1)))
-      throw ShapeError({.op = std::string(schema_->name()), .argument = "weights", .got = w_.shape().str(),
+    if (w_.defined() &&
+        (w_.rank() > x_.rank() || !std::equal(w_.shape().begin() + 1, w_.shape().end(), x_.shape().begin() + 1)))
+      throw ShapeError({.op = std::string(schema_->name()),
+                        .argument = "weights",
+                        .got = w_.shape().str(),
                         .expected = "[E] or the first further sizes of x " + x_.shape().str(),
                         .hint = "[E,H] goes with x [N,H,D]"});
     depth_ = heads_ > 0 ? row_size(x_.shape()) / heads_ : 0;
@@ -74,7 +83,8 @@ class SpmmSum final : public SpmmBase {
   Tensor forward(Inputs in) override {
     Tensor y = prepare(in);
     dispatch(x_, schema_->name(), [&]<class T>(auto device) {
-      kernels::spmm(device, by_destination(graph_), heads_, depth_, data_or_null<T>(w_), x_.data<T>(), mean_, y.data<T>());
+      kernels::spmm(device, by_destination(graph_), heads_, depth_, data_or_null<T>(w_), x_.data<T>(), mean_,
+                    y.data<T>());
     });
     return y;
   }
@@ -93,7 +103,8 @@ class SpmmSum final : public SpmmBase {
       }
       if (gradients.wants(1)) {
         Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
-        kernels::spmm(device, by_source(graph_), heads_, depth_, data_or_null<T>(w_), dy.data<T>(), false, dx.data<T>());
+        kernels::spmm(device, by_source(graph_), heads_, depth_, data_or_null<T>(w_), dy.data<T>(), false,
+                      dx.data<T>());
         gradients.add(1, dx);
       }
     });
@@ -105,7 +116,8 @@ class SpmmSum final : public SpmmBase {
 
 class SpmmExtreme final : public SpmmBase {
  public:
-  SpmmExtreme(const Graph& g, bool largest) : SpmmBase(g, largest ? spmm_max_schema : spmm_min_schema), largest_(largest) {}
+  SpmmExtreme(const Graph& g, bool largest)
+      : SpmmBase(g, largest ? spmm_max_schema : spmm_min_schema), largest_(largest) {}
 
   Tensor forward(Inputs in) override {
     Tensor y = prepare(in);
@@ -141,9 +153,17 @@ class SpmmExtreme final : public SpmmBase {
 
 }  // namespace
 
-Var spmm(const Graph& g, const Var& weights, const Var& x) { return apply<SpmmSum>({weights, x}, g, false); }
-Var spmm_mean(const Graph& g, const Var& weights, const Var& x) { return apply<SpmmSum>({weights, x}, g, true); }
-Var spmm_max(const Graph& g, const Var& weights, const Var& x) { return apply<SpmmExtreme>({weights, x}, g, true); }
-Var spmm_min(const Graph& g, const Var& weights, const Var& x) { return apply<SpmmExtreme>({weights, x}, g, false); }
+Var spmm(const Graph& g, const Var& weights, const Var& x) {
+  return apply<SpmmSum>({weights, x}, g, false);
+}
+Var spmm_mean(const Graph& g, const Var& weights, const Var& x) {
+  return apply<SpmmSum>({weights, x}, g, true);
+}
+Var spmm_max(const Graph& g, const Var& weights, const Var& x) {
+  return apply<SpmmExtreme>({weights, x}, g, true);
+}
+Var spmm_min(const Graph& g, const Var& weights, const Var& x) {
+  return apply<SpmmExtreme>({weights, x}, g, false);
+}
 
 }  // namespace atto

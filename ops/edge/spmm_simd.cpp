@@ -20,11 +20,12 @@ template <Weight weight, int L, class T>
   else return load<L>(w + start) * x;
 }
 
-// The sums stay in registers over the whole row: an entry costs its loads and one multiply-add per vector. Tiles outside,
-// rows inside: which vectors a tile holds is then worked out once.
+// The sums stay in registers over the whole row: an entry costs its loads and one multiply-add per vector. Tiles
+// outside, rows inside: which vectors a tile holds is then worked out once.
 template <class Isa, class T, int L, int V, Weight weight>
-[[gnu::noinline]] void sum_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile, std::int64_t width,
-                                std::int64_t heads, const T* w, const T* x, bool mean, T* y, std::int64_t ahead) {
+[[gnu::noinline]] void sum_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
+                                std::int64_t width, std::int64_t heads, const T* w, const T* x, bool mean, T* y,
+                                std::int64_t ahead) {
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> sum[V] = {};
     const std::int64_t first = csr.offsets[r], last = csr.offsets[r + 1];
@@ -68,7 +69,8 @@ template <class Isa, class T, int L, int V, Weight weight>
       }
     }
     for (int v = 0; v < V; ++v) {
-      store(y + r * width + tile.start[v], won[v] < 0 ? Lanes<T, L>{} : sign * best[v]);  // no -0 where nothing was sent
+      store(y + r * width + tile.start[v],
+            won[v] < 0 ? Lanes<T, L>{} : sign * best[v]);  // no -0 where nothing was sent
       Int index[L];
       store(index, won[v]);
       for (int i = 0; i < L; ++i) winner[r * width + tile.start[v] + i] = static_cast<std::int32_t>(index[i]);
@@ -88,8 +90,8 @@ template <class T, class F>
 }  // namespace
 
 template <class Isa, class T>
-void spmm(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* w, const T* x,
-          bool mean, T* y, std::int64_t ahead) {
+void spmm(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* w,
+          const T* x, bool mean, T* y, std::int64_t ahead) {
   with_weight(w, heads, depth, [&]<Weight weight>(std::int64_t runs, std::int64_t run) {
     for_tiles<Isa, T>(runs, run, [&]<int L, int V>(const Tile<V>& tile) {
       sum_tile<Isa, T, L, V, weight>(csr, begin, end, tile, heads * depth, heads, w, x, mean, y, ahead);
@@ -98,8 +100,8 @@ void spmm(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t hea
 }
 
 template <class Isa, class T>
-void spmm_extreme(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* w,
-                  const T* x, bool largest, T* y, std::int32_t* winner) {
+void spmm_extreme(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth,
+                  const T* w, const T* x, bool largest, T* y, std::int32_t* winner) {
   with_weight(w, heads, depth, [&]<Weight weight>(std::int64_t runs, std::int64_t run) {
     with_lanes<Isa, T>(run, [&]<int L>() {
       auto tile = [&]<int V>(const Tile<V>& part) {
@@ -111,10 +113,10 @@ void spmm_extreme(const Csr& csr, std::int64_t begin, std::int64_t end, std::int
   });
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                               \
-  template void spmm<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,    \
-                               bool, T*, std::int64_t);                                                                   \
-  template void spmm_extreme<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*,      \
+#define ATTO_INSTANTIATE(T)                                                                                            \
+  template void spmm<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, \
+                               bool, T*, std::int64_t);                                                                \
+  template void spmm_extreme<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*,   \
                                        const T*, bool, T*, std::int32_t*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)

@@ -13,7 +13,8 @@ struct Tile {
   std::int64_t head[V];
 };
 
-/// Calls f(tile) for tiles of V vectors of L lanes, from `vector` on, as long as V are left. Vectors do not cross heads.
+/// Calls f(tile) for tiles of V vectors of L lanes, from `vector` on, as long as V are left. Vectors do not cross
+/// heads.
 template <int L, int V, class F>
 [[gnu::always_inline]] inline void tiles_of(std::int64_t& vector, std::int64_t heads, std::int64_t depth, F&& f) {
   const std::int64_t per_head = lane_count<L>(depth);
@@ -27,8 +28,9 @@ template <int L, int V, class F>
   }
 }
 
-/// Calls f.template operator()<L, V>(tile) for tiles that cover the row. Few sizes, because each is a copy of the kernel:
-/// eight, four, three and one vectors of whole or half a register, four and one of narrower ones and of float64.
+/// Calls f.template operator()<L, V>(tile) for tiles that cover the row. Few sizes, because each is a copy of the
+/// kernel: eight, four, three and one vectors of whole or half a register, four and one of narrower ones and of
+/// float64.
 template <class Isa, class T, class F>
 [[gnu::always_inline]] inline void for_tiles(std::int64_t heads, std::int64_t depth, F&& f) {
   with_lanes<Isa, T>(depth, [&]<int L>() {
@@ -65,14 +67,14 @@ template <int L, int V, class T>
 
 /// Brings what a tile needs of the row that is gathered `ahead` entries later into the cache.
 template <int L, int V, class T>
-[[gnu::always_inline]] inline void fetch(const Csr& csr, std::int64_t entry, std::int64_t ahead, const T* x, std::int64_t width,
-                                         const Tile<V>& tile) {
+[[gnu::always_inline]] inline void fetch(const Csr& csr, std::int64_t entry, std::int64_t ahead, const T* x,
+                                         std::int64_t width, const Tile<V>& tile) {
   if (ahead != 0) fetch_row<L>(x + column_of(csr, later_entry(csr, entry, ahead)) * width, tile);
 }
 /// The same for an edge tensor that is walked by source, and so out of order.
 template <int L, int V, class T>
-[[gnu::always_inline]] inline void fetch_edge(const Csr& csr, std::int64_t entry, std::int64_t ahead, const T* e, std::int64_t width,
-                                              const Tile<V>& tile) {
+[[gnu::always_inline]] inline void fetch_edge(const Csr& csr, std::int64_t entry, std::int64_t ahead, const T* e,
+                                              std::int64_t width, const Tile<V>& tile) {
   if (ahead != 0) fetch_row<L>(e + edge_of(csr, later_entry(csr, entry, ahead)) * width, tile);
 }
 

@@ -16,14 +16,16 @@ const Schema gat_schema{{
     .name = "gat",
     .signature = "x[N,H,D], src[N,H], dst[M,H], edge?[E,H] -> y[M,H,D]",
     .formula = "y_i = sum_e a_e x_j, a = softmax over the edges into i of LeakyReLU(src_j + dst_i + edge_e)",
-    .gradient = "dz_e = a_e (da_e - sum a da) LeakyReLU', da_e = dy_i . x_j; dx_j = sum a_e dy_i; dsrc, ddst, dedge = sums of dz",
+    .gradient = "dz_e = a_e (da_e - sum a da) LeakyReLU', da_e = dy_i . x_j; dx_j = sum a_e dy_i; dsrc, ddst, dedge = "
+                "sums of dz",
     .cost = "2 E H D + 15 E H FLOP, (E + M) H D + 2 E H values moved",
 }};
 const Schema gatv2_schema{{
     .name = "gatv2",
     .signature = "src[N,H,D], dst[M,H,D], vector[H,D], edge?[E,H,D] -> y[M,H,D]",
     .formula = "y_i = sum_e a_e src_j, a = softmax over the edges into i of vector . LeakyReLU(src_j + dst_i + edge_e)",
-    .gradient = "dz_e = a_e (da_e - sum a da), dh_e = dz_e vector LeakyReLU'; dsrc_j = sum a_e dy_i + dh_e, ddst, dedge = sums of dh",
+    .gradient = "dz_e = a_e (da_e - sum a da), dh_e = dz_e vector LeakyReLU'; dsrc_j = sum a_e dy_i + dh_e, ddst, "
+                "dedge = sums of dh",
     .cost = "6 E H D + 15 E H FLOP, (E + 2 M) H D values moved",
 }};
 
@@ -31,7 +33,8 @@ namespace {
 
 class GatOp final : public Op {
  public:
-  GatOp(const Graph& graph, const GatOptions& options, bool dynamic) : graph_(graph), options_(options), dynamic_(dynamic) {}
+  GatOp(const Graph& graph, const GatOptions& options, bool dynamic)
+      : graph_(graph), options_(options), dynamic_(dynamic) {}
 
   const Schema& schema() const override { return dynamic_ ? gatv2_schema : gat_schema; }
   void bind(Dims& dims) const override {
@@ -54,13 +57,16 @@ class GatOp final : public Op {
 
   void backward(const Tensor& gradient, Gradients& gradients) override {
     const auto like = [&](std::size_t i) {
-      return inputs_[i].defined() && gradients.wants(i) ? Tensor::empty(inputs_[i].shape(), gradient.dtype(), gradient.device()) : Tensor();
+      return inputs_[i].defined() && gradients.wants(i)
+                 ? Tensor::empty(inputs_[i].shape(), gradient.dtype(), gradient.device())
+                 : Tensor();
     };
     const Tensor results[4] = {like(0), like(1), like(2), like(3)};
     const Shape per_edge{graph_.num_edges(), heads_};
     const Tensor weight = Tensor::empty(per_edge, gradient.dtype(), gradient.device());
     // The gradient of a GAT's edge term is that of the logits.
-    const Tensor dlogit = !dynamic_ && results[3].defined() ? results[3] : Tensor::empty(per_edge, gradient.dtype(), gradient.device());
+    const Tensor dlogit =
+        !dynamic_ && results[3].defined() ? results[3] : Tensor::empty(per_edge, gradient.dtype(), gradient.device());
     dispatch(gradient, schema().name(), [&]<class T>(auto device) {
       const auto pointer = [](const Tensor& tensor) { return tensor.defined() ? tensor.data<T>() : nullptr; };
       const kernels::GatGradients<T> out{.value = pointer(results[0]),
@@ -77,9 +83,11 @@ class GatOp final : public Op {
   }
 
   Cost cost() const override {
-    const auto e = static_cast<double>(graph_.num_edges()), h = static_cast<double>(heads_), d = static_cast<double>(depth_);
+    const auto e = static_cast<double>(graph_.num_edges()), h = static_cast<double>(heads_),
+               d = static_cast<double>(depth_);
     const auto m = static_cast<double>(graph_.num_dst());
-    return {.flops = (dynamic_ ? 6 : 2) * e * h * d + 15 * e * h, .bytes = element_bytes_ * ((e + (dynamic_ ? 2 : 1) * m) * h * d + 2 * e * h)};
+    return {.flops = (dynamic_ ? 6 : 2) * e * h * d + 15 * e * h,
+            .bytes = element_bytes_ * ((e + (dynamic_ ? 2 : 1) * m) * h * d + 2 * e * h)};
   }
   double backward_factor() const override { return 3; }
 
@@ -108,7 +116,11 @@ class GatOp final : public Op {
 
 void check(const GatOptions& options, const char* op) {
   if (!(options.dropout >= 0 && options.dropout < 1))
-    throw ValueError({.op = op, .argument = "dropout", .got = std::to_string(options.dropout), .expected = "0 <= dropout < 1", .hint = {}});
+    throw ValueError({.op = op,
+                      .argument = "dropout",
+                      .got = std::to_string(options.dropout),
+                      .expected = "0 <= dropout < 1",
+                      .hint = {}});
 }
 
 Var dropped(const Var& weights, const GatOptions& options) {
@@ -122,18 +134,21 @@ Var gat(const Graph& graph, const Var& x, const Var& src, const Var& dst, const 
   return apply<GatOp>({x, src, dst, edge}, graph, options, false);
 }
 
-Var gatv2(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge, const GatOptions& options) {
+Var gatv2(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge,
+          const GatOptions& options) {
   check(options, "gatv2");
   return apply<GatOp>({src, dst, vector, edge}, graph, options, true);
 }
 
-Var gat_reference(const Graph& graph, const Var& x, const Var& src, const Var& dst, const Var& edge, const GatOptions& options) {
+Var gat_reference(const Graph& graph, const Var& x, const Var& src, const Var& dst, const Var& edge,
+                  const GatOptions& options) {
   Var z = edge_add(graph, src, dst);
   if (edge.defined()) z = z + edge;
   return spmm(graph, dropped(edge_softmax(graph, leaky_relu(z, options.slope)), options), x);
 }
 
-Var gatv2_reference(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge, const GatOptions& options) {
+Var gatv2_reference(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge,
+                    const GatOptions& options) {
   Var hidden = edge_add(graph, src, dst);
   if (edge.defined()) hidden = hidden + edge;
   const Var z = sum(leaky_relu(hidden, options.slope) * vector, -1);

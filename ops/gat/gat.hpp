@@ -1,5 +1,6 @@
 #pragma once
-// The graph attentions whose score is a sum, fused: softmax over the edges into a node and the weighted sum of what they carry.
+// The graph attentions whose score is a sum, fused: softmax over the edges into a node and the weighted sum of what
+// they carry.
 
 #include "autograd/var.hpp"
 #include "core/device.hpp"
@@ -11,27 +12,33 @@ namespace atto {
 extern const Schema gat_schema, gatv2_schema;
 
 struct GatOptions {
-  double slope = 0.2;         ///< of the leaky ReLU
-  double dropout = 0;         ///< of the weights, in [0, 1); the kept ones are divided by 1 - dropout
-  RandomStream random = {};   ///< where dropout draws from: number e H + h for edge e and head h
+  double slope = 0.2;        ///< of the leaky ReLU
+  double dropout = 0;        ///< of the weights, in [0, 1); the kept ones are divided by 1 - dropout
+  RandomStream random = {};  ///< where dropout draws from: number e H + h for edge e and head h
 };
 
-/// For every edge e = (j -> i) and head h (Velickovic et al. 2018, eqs. 3 and 4, with the products a . W x computed per node):
+/// For every edge e = (j -> i) and head h (Velickovic et al. 2018, eqs. 3 and 4, with the products a . W x computed per
+/// node):
 ///
-///     z_eh = LeakyReLU(src_jh + dst_ih + edge_eh),   a_eh = exp(z_eh) / sum over the edges into i,   y_ih = sum_e a_eh x_jh
+///     z_eh = LeakyReLU(src_jh + dst_ih + edge_eh),   a_eh = exp(z_eh) / sum over the edges into i,   y_ih = sum_e a_eh
+///     x_jh
 ///
-/// x[N,H,D], src[N,H], dst[M,H], edge?[E,H] -> [M,H,D], N sources and M destinations. Gradient to all four. A node without
-/// in-edges, or whose scores are all -infinity, gets zeros; loops are the caller's business. Keeps nothing but its inputs, in
-/// backward two numbers per edge and head; never anything of size E D. Cost: 2 E H D + 15 E H FLOP.
-Var gat(const Graph& graph, const Var& x, const Var& src, const Var& dst, const Var& edge = {}, const GatOptions& options = {});
+/// x[N,H,D], src[N,H], dst[M,H], edge?[E,H] -> [M,H,D], N sources and M destinations. Gradient to all four. A node
+/// without in-edges, or whose scores are all -infinity, gets zeros; loops are the caller's business. Keeps nothing but
+/// its inputs, in backward two numbers per edge and head; never anything of size E D. Cost: 2 E H D + 15 E H FLOP.
+Var gat(const Graph& graph, const Var& x, const Var& src, const Var& dst, const Var& edge = {},
+        const GatOptions& options = {});
 
-/// z_eh = sum_d vector_hd LeakyReLU(src_jhd + dst_ihd + edge_ehd), y_ih = sum_e a_eh src_jh (Brody et al. 2022, eq. 7). src[N,H,D],
-/// dst[M,H,D], vector[H,D], edge?[E,H,D] -> [M,H,D]. Otherwise as gat(). Cost: 6 E H D + 15 E H FLOP.
-Var gatv2(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge = {}, const GatOptions& options = {});
+/// z_eh = sum_d vector_hd LeakyReLU(src_jhd + dst_ihd + edge_ehd), y_ih = sum_e a_eh src_jh (Brody et al. 2022, eq. 7).
+/// src[N,H,D], dst[M,H,D], vector[H,D], edge?[E,H,D] -> [M,H,D]. Otherwise as gat(). Cost: 6 E H D + 15 E H FLOP.
+Var gatv2(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge = {},
+          const GatOptions& options = {});
 
 /// The same through the edge algebra.
-Var gat_reference(const Graph& graph, const Var& x, const Var& src, const Var& dst, const Var& edge = {}, const GatOptions& options = {});
-Var gatv2_reference(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge = {}, const GatOptions& options = {});
+Var gat_reference(const Graph& graph, const Var& x, const Var& src, const Var& dst, const Var& edge = {},
+                  const GatOptions& options = {});
+Var gatv2_reference(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge = {},
+                    const GatOptions& options = {});
 
 namespace kernels {
 
@@ -60,8 +67,8 @@ struct GatGradients {
 template <class T>
 void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>& gradients);
 
-/// The same from loops that follow the formulas: what the kernels above are measured against. `lse` [M,H] takes the logarithm
-/// of the sum of exponentials of every row and head.
+/// The same from loops that follow the formulas: what the kernels above are measured against. `lse` [M,H] takes the
+/// logarithm of the sum of exponentials of every row and head.
 template <class T>
 void gat_forward_naive(const GatCall<T>& call, T* y, T* lse);
 template <class T>

@@ -1,5 +1,6 @@
-// A range of rows at a time: scores, softmax and weighted sum of some ten thousand numbers follow each other while these are in
-// the cache, each as long loops over vectors. Faster than edge by edge, where a few exponentials at a time keep no unit busy.
+// A range of rows at a time: scores, softmax and weighted sum of some ten thousand numbers follow each other while
+// these are in the cache, each as long loops over vectors. Faster than edge by edge, where a few exponentials at a time
+// keep no unit busy.
 
 #include <algorithm>
 #include <span>
@@ -24,8 +25,13 @@ std::int64_t fetch_ahead(const Csr& csr, std::int64_t width) {
 
 template <class T>
 simd::GatScore<T> score_of(const GatCall<T>& call) {
-  return {.heads = call.heads, .depth = call.depth, .source = call.vector ? call.value : call.source, .destination = call.destination,
-          .edge = call.edge, .vector = call.vector, .slope = static_cast<T>(call.options.slope)};
+  return {.heads = call.heads,
+          .depth = call.depth,
+          .source = call.vector ? call.value : call.source,
+          .destination = call.destination,
+          .edge = call.edge,
+          .vector = call.vector,
+          .slope = static_cast<T>(call.options.slope)};
 }
 
 // Calls f(block, begin, end) for ranges of rows with about equal numbers of edges, which depend on the graph alone.
@@ -33,16 +39,20 @@ template <class T, class F>
 void for_blocks(const GatCall<T>& call, std::span<const std::int32_t> blocks, F&& f) {
   const auto count = static_cast<std::int64_t>(blocks.size()) - 1;
   const std::int64_t per_edge = call.heads * ((call.vector ? 3 : 1) * call.depth + 16);
-  const std::int64_t work = (call.graph.num_edges() + call.graph.num_dst()) * per_edge / std::max<std::int64_t>(1, count);
+  const std::int64_t work =
+      (call.graph.num_edges() + call.graph.num_dst()) * per_edge / std::max<std::int64_t>(1, count);
   parallel_chunks(count, 1, work, [&](std::int64_t block, std::int64_t, std::int64_t) {
-    f(block, std::int64_t{blocks[static_cast<std::size_t>(block)]}, std::int64_t{blocks[static_cast<std::size_t>(block) + 1]});
+    f(block, std::int64_t{blocks[static_cast<std::size_t>(block)]},
+      std::int64_t{blocks[static_cast<std::size_t>(block) + 1]});
   });
 }
 
 // weights[edge, h] = softmax of the scores over rows begin..end.
 template <class Isa, class T>
-void softmax_scores(const Csr& csr, std::int64_t begin, std::int64_t end, const GatCall<T>& call, T* scores, T* weights) {
-  simd::gat_scores<Isa>(csr, begin, end, score_of(call), scores, fetch_ahead<T>(csr, call.heads * (call.vector ? call.depth : 1)));
+void softmax_scores(const Csr& csr, std::int64_t begin, std::int64_t end, const GatCall<T>& call, T* scores,
+                    T* weights) {
+  simd::gat_scores<Isa>(csr, begin, end, score_of(call), scores,
+                        fetch_ahead<T>(csr, call.heads * (call.vector ? call.depth : 1)));
   simd::edge_softmax<Isa>(csr, begin, end, call.heads, scores, weights);
 }
 
@@ -51,8 +61,8 @@ void drop_rows(const Csr& csr, std::int64_t begin, std::int64_t end, const GatCa
   const GatOptions& o = call.options;
   if (o.dropout == 0) return;
   const auto threshold = static_cast<std::uint32_t>(std::min(o.dropout * 4294967296.0, 4294967295.0));
-  simd::drop<Isa>(o.random.seed, o.random.stream, threshold, static_cast<T>(1 / (1 - o.dropout)), csr.offsets[begin] * call.heads,
-                  csr.offsets[end] * call.heads, weights);
+  simd::drop<Isa>(o.random.seed, o.random.stream, threshold, static_cast<T>(1 / (1 - o.dropout)),
+                  csr.offsets[begin] * call.heads, csr.offsets[end] * call.heads, weights);
 }
 
 }  // namespace
@@ -70,12 +80,14 @@ void gat_forward(Cpu, const GatCall<T>& call, T* y) {
       T* weights = scores + (last - first);
       softmax_scores<Isa>(csr, begin, end, call, scores, weights);
       drop_rows<Isa>(csr, begin, end, call, weights);
-      simd::spmm<Isa>(csr, begin, end, call.heads, call.depth, weights, call.value, false, y, fetch_ahead<T>(csr, width));
+      simd::spmm<Isa>(csr, begin, end, call.heads, call.depth, weights, call.value, false, y,
+                      fetch_ahead<T>(csr, width));
     });
   });
 }
 
-// By destination the gradient of every score, by source what the scores and sums send to the values: one owner per row each.
+// By destination the gradient of every score, by source what the scores and sums send to the values: one owner per row
+// each.
 template <class T>
 void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>& out) {
   const Csr in = by_destination(call.graph), back = by_source(call.graph);
@@ -91,7 +103,8 @@ void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>
   }
 
   const auto blocks = static_cast<std::int64_t>(call.graph.in_blocks().size()) - 1;
-  std::vector<T> vectors(out.vector ? static_cast<std::size_t>(blocks * width) : 0);  // a sum per block, added up in order
+  std::vector<T> vectors(out.vector ? static_cast<std::size_t>(blocks * width)
+                                    : 0);  // a sum per block, added up in order
   with_isa([&]<class Isa>() {
     for_blocks(call, call.graph.in_blocks(), [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
       softmax_scores<Isa>(in, begin, end, call, out.dlogit, out.weight);
@@ -101,12 +114,15 @@ void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>
       drop_rows<Isa>(in, begin, end, call, out.weight);
       if (call.vector && (out.destination || out.edge || out.vector))
         simd::gatv2_scores_gradient<Isa>(in, begin, end, score, out.dlogit, out.destination, out.edge,
-                                         out.vector ? vectors.data() + block * width : nullptr, fetch_ahead<T>(in, width));
+                                         out.vector ? vectors.data() + block * width : nullptr,
+                                         fetch_ahead<T>(in, width));
     });
     if (!out.value && !out.source) return;
     for_blocks(call, call.graph.out_blocks(), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
       const std::int64_t ahead = fetch_ahead<T>(back, width);
-      if (out.source) simd::spmm<Isa>(edges_by_source(call.graph), begin, end, 1, heads, static_cast<const T*>(nullptr), out.dlogit, false, out.source, 0);
+      if (out.source)
+        simd::spmm<Isa>(edges_by_source(call.graph), begin, end, 1, heads, static_cast<const T*>(nullptr), out.dlogit,
+                        false, out.source, 0);
       if (!out.value) return;
       if (!call.vector) simd::spmm<Isa>(back, begin, end, heads, call.depth, out.weight, g, false, out.value, ahead);
       else simd::gatv2_source_gradient<Isa>(back, begin, end, score, out.weight, out.dlogit, g, out.value, ahead);

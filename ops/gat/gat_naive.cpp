@@ -17,7 +17,9 @@ void for_nodes(std::span<const std::int32_t> blocks, std::int64_t work, F&& f) {
   const auto count = static_cast<std::int64_t>(blocks.size()) - 1;
   const std::int64_t per_block = work / std::max<std::int64_t>(1, count);
   parallel_chunks(count, 1, std::max<std::int64_t>(1, per_block), [&](std::int64_t block, std::int64_t, std::int64_t) {
-    for (std::int32_t node = blocks[static_cast<std::size_t>(block)]; node < blocks[static_cast<std::size_t>(block) + 1]; ++node) f(block, node);
+    for (std::int32_t node = blocks[static_cast<std::size_t>(block)];
+         node < blocks[static_cast<std::size_t>(block) + 1]; ++node)
+      f(block, node);
   });
 }
 
@@ -25,7 +27,9 @@ void for_nodes(std::span<const std::int32_t> blocks, std::int64_t work, F&& f) {
 template <class T>
 struct Edges {
   explicit Edges(const GatCall<T>& call)
-      : c(call), width(call.heads * call.depth), slope(static_cast<T>(call.options.slope)),
+      : c(call),
+        width(call.heads * call.depth),
+        slope(static_cast<T>(call.options.slope)),
         threshold(static_cast<std::uint32_t>(std::min(call.options.dropout * 4294967296.0, 4294967295.0))),
         keep(static_cast<T>(1.0 / (1.0 - call.options.dropout))) {}
 
@@ -38,12 +42,14 @@ struct Edges {
   }
   // GATv2: the same for channel d of head h.
   T hidden(std::int64_t e, std::int64_t j, std::int64_t i, std::int64_t channel) const {
-    return c.value[j * width + channel] + c.destination[i * width + channel] + (c.edge ? c.edge[e * width + channel] : T{0});
+    return c.value[j * width + channel] + c.destination[i * width + channel] +
+           (c.edge ? c.edge[e * width + channel] : T{0});
   }
   T logit(std::int64_t e, std::int64_t j, std::int64_t i, std::int64_t h) const {
     if (!c.vector) return leaky(additive(e, j, i, h));
     T sum = 0;
-    for (std::int64_t channel = h * c.depth; channel < (h + 1) * c.depth; ++channel) sum += c.vector[channel] * leaky(hidden(e, j, i, channel));
+    for (std::int64_t channel = h * c.depth; channel < (h + 1) * c.depth; ++channel)
+      sum += c.vector[channel] * leaky(hidden(e, j, i, channel));
     return sum;
   }
   // What dropout multiplies the weight of an edge by.
@@ -96,7 +102,8 @@ void gat_forward_naive(const GatCall<T>& call, T* y, T* lse) {
   });
 }
 
-// Two passes, each with one owner per row: destinations find the gradient of every logit, sources gather what they caused.
+// Two passes, each with one owner per row: destinations find the gradient of every logit, sources gather what they
+// caused.
 template <class T>
 void gat_backward_naive(const GatCall<T>& call, const T* g, const T* lse, const GatGradients<T>& out) {
   const Edges<T> edges(call);
@@ -107,7 +114,8 @@ void gat_backward_naive(const GatCall<T>& call, const T* g, const T* lse, const 
 
   for_nodes(graph.in_blocks(), 2 * work_of(call), [&](std::int64_t block, std::int64_t i) {
     const std::int64_t begin = graph.in_offsets()[i], end = graph.in_offsets()[i + 1];
-    if (out.destination) std::fill_n(out.destination + i * (call.vector ? width : heads), call.vector ? width : heads, T{0});
+    if (out.destination)
+      std::fill_n(out.destination + i * (call.vector ? width : heads), call.vector ? width : heads, T{0});
     for (std::int64_t h = 0; h < heads; ++h) {
       const T* gradient = g + i * width + h * depth;
       T delta = 0;  // sum of a da over the row
@@ -162,7 +170,9 @@ void gat_backward_naive(const GatCall<T>& call, const T* g, const T* lse, const 
         if (out.source) out.source[j * heads + h] += dz;
         for (std::int64_t channel = h * depth; out.value && channel < (h + 1) * depth; ++channel) {
           out.value[j * width + channel] += weight * g[i * width + channel];
-          if (call.vector) out.value[j * width + channel] += dz * call.vector[channel] * edges.leaky_slope(edges.hidden(e, j, i, channel));
+          if (call.vector)
+            out.value[j * width + channel] +=
+                dz * call.vector[channel] * edges.leaky_slope(edges.hidden(e, j, i, channel));
         }
       }
     }

@@ -44,8 +44,8 @@ template <class Isa, class T, int L>
 }
 
 template <class Isa, class T, int L, bool Leaky>
-[[gnu::noinline]] void scores_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s, const T* a, T* dz,
-                                       T* ddestination) {
+[[gnu::noinline]] void scores_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s,
+                                       const T* a, T* dz, T* ddestination) {
   const std::int64_t heads = s.heads, vectors = lane_count<L>(heads);
   for (std::int64_t r = begin; r < end; ++r)
     for (std::int64_t k = 0; k < vectors; ++k) {
@@ -59,7 +59,8 @@ template <class Isa, class T, int L, bool Leaky>
         Lanes<T, L> d = load<L>(a + t * heads + at) * (da - mean);
         if constexpr (Leaky) {
           const T* edge = s.edge ? s.edge + t * heads : nullptr;
-          d = leaky_gradient(under<L>(s.source + column_of(csr, t) * heads, s.destination + r * heads, edge, at), d, s.slope);
+          d = leaky_gradient(under<L>(s.source + column_of(csr, t) * heads, s.destination + r * heads, edge, at), d,
+                             s.slope);
           sum += d;
         }
         store(dz + t * heads + at, fresh ? d : da);
@@ -96,8 +97,9 @@ template <class Isa, class T, int L>
 }
 
 template <class Isa, class T, int L, int V>
-[[gnu::noinline]] void dynamic_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s, const T* dz,
-                                        T* ddestination, T* dedge, T* dvector, const Tile<V>& tile, std::int64_t ahead) {
+[[gnu::noinline]] void dynamic_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s,
+                                        const T* dz, T* ddestination, T* dedge, T* dvector, const Tile<V>& tile,
+                                        std::int64_t ahead) {
   const std::int64_t width = s.heads * s.depth;
   Lanes<T, L> vector[V], vector_sum[V] = {};
   for (int v = 0; v < V; ++v) vector[v] = load<L>(s.vector + tile.start[v]);
@@ -125,8 +127,9 @@ template <class Isa, class T, int L, int V>
 }
 
 template <class Isa, class T, int L, int V>
-[[gnu::noinline]] void dynamic_source(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s, const T* weight,
-                                      const T* dz, const T* g, T* dsource, const Tile<V>& tile, std::int64_t ahead) {
+[[gnu::noinline]] void dynamic_source(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s,
+                                      const T* weight, const T* dz, const T* g, T* dsource, const Tile<V>& tile,
+                                      std::int64_t ahead) {
   const std::int64_t width = s.heads * s.depth;
   Lanes<T, L> vector[V];
   for (int v = 0; v < V; ++v) vector[v] = load<L>(s.vector + tile.start[v]);
@@ -169,7 +172,8 @@ void gat_scores(const Csr& csr, std::int64_t begin, std::int64_t end, const GatS
 }
 
 template <class Isa, class T>
-void gat_scores_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s, const T* a, T* dz, T* ddestination) {
+void gat_scores_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s, const T* a, T* dz,
+                         T* ddestination) {
   with_lanes<Isa, T>(s.heads, [&]<int L>() {
     if (s.vector) scores_gradient<Isa, T, L, false>(csr, begin, end, s, a, dz, ddestination);
     else scores_gradient<Isa, T, L, true>(csr, begin, end, s, a, dz, ddestination);
@@ -177,23 +181,24 @@ void gat_scores_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, c
 }
 
 template <class Isa, class T>
-void gatv2_scores_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s, const T* dz, T* ddestination,
-                           T* dedge, T* dvector, std::int64_t ahead) {
+void gatv2_scores_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s, const T* dz,
+                           T* ddestination, T* dedge, T* dvector, std::int64_t ahead) {
   for_dynamic_tiles<Isa, T>(s, [&]<int L, int V>(const Tile<V>& tile) {
     dynamic_gradient<Isa, T, L, V>(csr, begin, end, s, dz, ddestination, dedge, dvector, tile, ahead);
   });
 }
 
 template <class Isa, class T>
-void gatv2_source_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s, const T* weight, const T* dz,
-                           const T* g, T* dsource, std::int64_t ahead) {
+void gatv2_source_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& s, const T* weight,
+                           const T* dz, const T* g, T* dsource, std::int64_t ahead) {
   for_dynamic_tiles<Isa, T>(s, [&]<int L, int V>(const Tile<V>& tile) {
     dynamic_source<Isa, T, L, V>(csr, begin, end, s, weight, dz, g, dsource, tile, ahead);
   });
 }
 
 template <class Isa, class T>
-void drop(std::uint64_t seed, std::uint64_t stream, std::uint32_t threshold, T keep, std::int64_t first, std::int64_t last, T* values) {
+void drop(std::uint64_t seed, std::uint64_t stream, std::uint32_t threshold, T keep, std::int64_t first,
+          std::int64_t last, T* values) {
   constexpr std::int64_t numbers = 4 * kRandomBlocks;
   std::uint32_t bits[numbers];
   for (std::int64_t start = first / 4 * 4; start < last; start += numbers) {
@@ -203,13 +208,14 @@ void drop(std::uint64_t seed, std::uint64_t stream, std::uint32_t threshold, T k
   }
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                                     \
-  template void gat_scores<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatScore<T>&, T*, std::int64_t);             \
-  template void gat_scores_gradient<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatScore<T>&, const T*, T*, T*);    \
-  template void gatv2_scores_gradient<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatScore<T>&, const T*, T*, T*,   \
-                                                T*, std::int64_t);                                                              \
-  template void gatv2_source_gradient<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatScore<T>&, const T*, const T*, \
-                                                const T*, T*, std::int64_t);                                                    \
+#define ATTO_INSTANTIATE(T)                                                                                           \
+  template void gat_scores<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatScore<T>&, T*, std::int64_t);   \
+  template void gat_scores_gradient<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatScore<T>&, const T*,   \
+                                              T*, T*);                                                                \
+  template void gatv2_scores_gradient<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatScore<T>&, const T*, \
+                                                T*, T*, T*, std::int64_t);                                            \
+  template void gatv2_source_gradient<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatScore<T>&, const T*, \
+                                                const T*, const T*, T*, std::int64_t);                                \
   template void drop<ATTO_ISA>(std::uint64_t, std::uint64_t, std::uint32_t, T, std::int64_t, std::int64_t, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)

@@ -1,6 +1,6 @@
 #pragma once
-// The loops of GAT and GATv2 over rows begin <= r < end of a Csr, for one instruction set. Softmax and weighted sums are those of
-// ops/edge/simd.hpp.
+// The loops of GAT and GATv2 over rows begin <= r < end of a Csr, for one instruction set. Softmax and weighted sums
+// are those of ops/edge/simd.hpp.
 
 #include <cstdint>
 
@@ -8,8 +8,8 @@
 
 namespace atto::simd {
 
-/// What a score is made of: GAT has source and destination [.., heads] and edge [E, heads]; GATv2 has them [.., heads, depth]
-/// and `vector` [heads, depth]. edge may be null.
+/// What a score is made of: GAT has source and destination [.., heads] and edge [E, heads]; GATv2 has them [.., heads,
+/// depth] and `vector` [heads, depth]. edge may be null.
 template <class T>
 struct GatScore {
   std::int64_t heads = 0, depth = 0;
@@ -22,13 +22,14 @@ struct GatScore {
 
 /// By destination: z[edge, h] = LeakyReLU(source + destination + edge), or for GATv2 vector . LeakyReLU(...).
 template <class Isa, class T>
-void gat_scores(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& score, T* z, std::int64_t ahead);
+void gat_scores(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& score, T* z,
+                std::int64_t ahead);
 
-/// By destination: dz, the gradient of the weights a, becomes that of the scores; for GAT that of source + destination + edge, and
-/// ddestination[r, h] is its sum; null if not wanted.
+/// By destination: dz, the gradient of the weights a, becomes that of the scores; for GAT that of source + destination
+/// + edge, and ddestination[r, h] is its sum; null if not wanted.
 template <class Isa, class T>
-void gat_scores_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& score, const T* a, T* dz,
-                         T* ddestination);
+void gat_scores_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& score, const T* a,
+                         T* dz, T* ddestination);
 
 /// GATv2, by destination: with dh = dz vector LeakyReLU', ddestination[r] = sum of dh, dedge = dh and dvector = sum of
 /// dz LeakyReLU(...) over all rows. Null if not wanted.
@@ -37,11 +38,12 @@ void gatv2_scores_gradient(const Csr& csr, std::int64_t begin, std::int64_t end,
                            T* ddestination, T* dedge, T* dvector, std::int64_t ahead);
 /// GATv2, by source: dsource[r] = sum of weight g[column] + dh.
 template <class Isa, class T>
-void gatv2_source_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& score, const T* weight,
-                           const T* dz, const T* g, T* dsource, std::int64_t ahead);
+void gatv2_source_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, const GatScore<T>& score,
+                           const T* weight, const T* dz, const T* g, T* dsource, std::int64_t ahead);
 
 /// values[i] *= what dropout makes of number i of a stream, 0 or keep, for first <= i < last.
 template <class Isa, class T>
-void drop(std::uint64_t seed, std::uint64_t stream, std::uint32_t threshold, T keep, std::int64_t first, std::int64_t last, T* values);
+void drop(std::uint64_t seed, std::uint64_t stream, std::uint32_t threshold, T keep, std::int64_t first,
+          std::int64_t last, T* values);
 
 }  // namespace atto::simd

@@ -15,8 +15,10 @@ namespace atto {
 const Schema gated_conv_schema{{
     .name = "gated_conv",
     .signature = "dst[M,D], src[N,D], value[N,D], edge?[R,D] -> y[M,D]",
-    .formula = "y_i = sum_e s_e value_j / (sum_e s_e + epsilon), s_e = sigmoid(dst_i + src_j + edge_e) over the edges e = (j -> i)",
-    .gradient = "with h_i = dy_i / (sum_e s_e + epsilon): dz_e = h_i (value_j - y_i) s_e (1 - s_e); ddst, dsrc, dedge = sums of dz; "
+    .formula = "y_i = sum_e s_e value_j / (sum_e s_e + epsilon), s_e = sigmoid(dst_i + src_j + edge_e) over the edges "
+               "e = (j -> i)",
+    .gradient = "with h_i = dy_i / (sum_e s_e + epsilon): dz_e = h_i (value_j - y_i) s_e (1 - s_e); ddst, dsrc, dedge "
+                "= sums of dz; "
                 "dvalue_j = sum of s_e h_i over the edges from j",
     .cost = "16 E D FLOP, 2 (E + M) D values moved",
 }};
@@ -30,13 +32,20 @@ constexpr std::int64_t kMostKinds = 256;
 Tensor checked_kinds(const Tensor& kind, std::int64_t edges, std::int64_t rows) {
   if (!kind.defined()) return {};
   if (kind.dtype() != DType::int64 || kind.shape() != Shape{edges})
-    throw TypeError({.op = "gated_conv", .argument = "kind", .got = kind.str(), .expected = "int64 [" + std::to_string(edges) + "]", .hint = {}});
+    throw TypeError({.op = "gated_conv",
+                     .argument = "kind",
+                     .got = kind.str(),
+                     .expected = "int64 [" + std::to_string(edges) + "]",
+                     .hint = {}});
   Tensor narrow = Tensor::empty(Shape{edges}, DType::int32);
   for (std::int64_t e = 0; e < edges; ++e) {
     const std::int64_t row = kind.data<std::int64_t>()[e];
     if (row < 0 || row >= rows)
-      throw IndexError({.op = "gated_conv", .argument = "kind of edge " + std::to_string(e), .got = std::to_string(row),
-                        .expected = "0 <= kind < " + std::to_string(rows), .hint = "one row of edge features for each kind"});
+      throw IndexError({.op = "gated_conv",
+                        .argument = "kind of edge " + std::to_string(e),
+                        .got = std::to_string(row),
+                        .expected = "0 <= kind < " + std::to_string(rows),
+                        .hint = "one row of edge features for each kind"});
     narrow.data<std::int32_t>()[e] = static_cast<std::int32_t>(row);
   }
   return narrow;
@@ -58,20 +67,28 @@ class GatedConvOp final : public Op {
     kind_ = checked_kinds(options_.kind, graph_.num_edges(), inputs_[3].defined() ? inputs_[3].size(0) : 0);
     y_ = Tensor::empty(inputs_[0].shape(), inputs_[0].dtype(), inputs_[0].device());
     inverse_ = Tensor::empty(y_.shape(), y_.dtype(), y_.device());
-    dispatch(y_, "gated_conv", [&]<class T>(auto device) { kernels::gated_conv_forward(device, call<T>(), y_.data<T>(), inverse_.data<T>()); });
+    dispatch(y_, "gated_conv", [&]<class T>(auto device) {
+      kernels::gated_conv_forward(device, call<T>(), y_.data<T>(), inverse_.data<T>());
+    });
     return y_;
   }
 
   void backward(const Tensor& g, Gradients& gradients) override {
-    const auto like = [&](std::size_t i, bool wanted) { return wanted ? Tensor::empty(inputs_[i].shape(), g.dtype(), g.device()) : Tensor(); };
+    const auto like = [&](std::size_t i, bool wanted) {
+      return wanted ? Tensor::empty(inputs_[i].shape(), g.dtype(), g.device()) : Tensor();
+    };
     const bool by_source = gradients.wants(1) || gradients.wants(2);
-    const Tensor results[4] = {like(0, gradients.wants(0)), like(1, by_source), like(2, by_source), like(3, inputs_[3].defined() && gradients.wants(3))};
+    const Tensor results[4] = {like(0, gradients.wants(0)), like(1, by_source), like(2, by_source),
+                               like(3, inputs_[3].defined() && gradients.wants(3))};
     const Tensor scaled = Tensor::empty(y_.shape(), g.dtype(), g.device());
     dispatch(g, "gated_conv", [&]<class T>(auto device) {
       const auto pointer = [](const Tensor& tensor) { return tensor.defined() ? tensor.data<T>() : nullptr; };
       kernels::gated_conv_backward(device, call<T>(), y_.data<T>(), inverse_.data<T>(), g.data<T>(),
-                                   kernels::GatedConvGradients<T>{.dst = pointer(results[0]), .src = pointer(results[1]), .value = pointer(results[2]),
-                                                                  .edge = pointer(results[3]), .scaled = scaled.data<T>()});
+                                   kernels::GatedConvGradients<T>{.dst = pointer(results[0]),
+                                                                  .src = pointer(results[1]),
+                                                                  .value = pointer(results[2]),
+                                                                  .edge = pointer(results[3]),
+                                                                  .scaled = scaled.data<T>()});
     });
     for (std::size_t i = 0; i < 4; ++i)
       if (results[i].defined() && gradients.wants(i)) gradients.add(i, results[i]);
@@ -79,16 +96,24 @@ class GatedConvOp final : public Op {
 
   Cost cost() const override {
     const auto width = static_cast<double>(y_.size(1)), edges = static_cast<double>(graph_.num_edges());
-    return {.flops = 16 * edges * width, .bytes = 2 * (edges + static_cast<double>(graph_.num_dst())) * width * static_cast<double>(size_of(y_.dtype()))};
+    return {.flops = 16 * edges * width,
+            .bytes =
+                2 * (edges + static_cast<double>(graph_.num_dst())) * width * static_cast<double>(size_of(y_.dtype()))};
   }
   double backward_factor() const override { return 3; }
 
  private:
   template <class T>
   kernels::GatedConvCall<T> call() const {
-    return {.graph = graph_, .width = y_.size(1), .dst = inputs_[0].data<T>(), .src = inputs_[1].data<T>(), .value = inputs_[2].data<T>(),
-            .edge = inputs_[3].defined() ? inputs_[3].data<T>() : nullptr, .rows = inputs_[3].defined() ? inputs_[3].size(0) : 0,
-            .kind = kind_.defined() ? kind_.data<std::int32_t>() : nullptr, .epsilon = static_cast<T>(options_.epsilon)};
+    return {.graph = graph_,
+            .width = y_.size(1),
+            .dst = inputs_[0].data<T>(),
+            .src = inputs_[1].data<T>(),
+            .value = inputs_[2].data<T>(),
+            .edge = inputs_[3].defined() ? inputs_[3].data<T>() : nullptr,
+            .rows = inputs_[3].defined() ? inputs_[3].size(0) : 0,
+            .kind = kind_.defined() ? kind_.data<std::int32_t>() : nullptr,
+            .epsilon = static_cast<T>(options_.epsilon)};
   }
 
   Graph graph_;
@@ -98,15 +123,18 @@ class GatedConvOp final : public Op {
 
 }  // namespace
 
-Var gated_conv(const Graph& graph, const Var& dst, const Var& src, const Var& value, const Var& edge, const GatedConvOptions& options) {
+Var gated_conv(const Graph& graph, const Var& dst, const Var& src, const Var& value, const Var& edge,
+               const GatedConvOptions& options) {
   if (options.kind.defined() && !edge.defined())
-    throw ValueError({.op = "gated_conv", .argument = "edge", .got = "none", .expected = "a row for each kind of edge", .hint = {}});
+    throw ValueError(
+        {.op = "gated_conv", .argument = "edge", .got = "none", .expected = "a row for each kind of edge", .hint = {}});
   if (options.kind.defined() && edge.size(0) > kMostKinds)
     return gated_conv(graph, dst, src, value, embedding(edge, options.kind), {.epsilon = options.epsilon});
   return apply<GatedConvOp>({dst, src, value, edge}, graph, options);
 }
 
-Var gated_conv_reference(const Graph& graph, const Var& dst, const Var& src, const Var& value, const Var& edge, const GatedConvOptions& options) {
+Var gated_conv_reference(const Graph& graph, const Var& dst, const Var& src, const Var& value, const Var& edge,
+                         const GatedConvOptions& options) {
   Var z = edge_add(graph, src, dst);
   if (edge.defined()) z = z + (options.kind.defined() ? embedding(edge, options.kind) : edge);
   return gated_sum(graph, sigmoid(z), value, options.epsilon);

@@ -10,7 +10,7 @@ namespace atto {
 extern const Schema gated_conv_schema;
 
 struct GatedConvOptions {
-  Tensor kind = {};       ///< int64 [E]: the row of `edge` that an edge has; undefined: every edge has its own
+  Tensor kind = {};  ///< int64 [E]: the row of `edge` that an edge has; undefined: every edge has its own
   double epsilon = 1e-6;
 };
 
@@ -18,11 +18,12 @@ struct GatedConvOptions {
 ///
 ///     s_e = sigmoid(dst_i + src_j + edge_r(e)),   y_i = sum_e s_e value_j / (sum_e s_e + epsilon)
 ///
-/// dst[M,D], src[N,D], value[N,D], edge?[R,D] -> [M,D], N sources and M destinations; R = E, or any number of kinds of edges with
-/// `kind`. Gradient to all four. A node without in-edges gets zeros. Gates are computed again in backward: nothing of size E D is
-/// kept, nor made when edges come in a few kinds. ShapeError, TypeError, or IndexError for a kind outside 0..R-1.
-/// Cost: about 16 E D FLOP, backward three times that.
-Var gated_conv(const Graph& graph, const Var& dst, const Var& src, const Var& value, const Var& edge = {}, const GatedConvOptions& options = {});
+/// dst[M,D], src[N,D], value[N,D], edge?[R,D] -> [M,D], N sources and M destinations; R = E, or any number of kinds of
+/// edges with `kind`. Gradient to all four. A node without in-edges gets zeros. Gates are computed again in backward:
+/// nothing of size E D is kept, nor made when edges come in a few kinds. ShapeError, TypeError, or IndexError for a
+/// kind outside 0..R-1. Cost: about 16 E D FLOP, backward three times that.
+Var gated_conv(const Graph& graph, const Var& dst, const Var& src, const Var& value, const Var& edge = {},
+               const GatedConvOptions& options = {});
 
 /// The same through the edge algebra.
 Var gated_conv_reference(const Graph& graph, const Var& dst, const Var& src, const Var& value, const Var& edge = {},
@@ -35,10 +36,10 @@ template <class T>
 struct GatedConvCall {
   const Graph& graph;
   std::int64_t width;
-  const T* dst;    // [M,D]
-  const T* src;    // [N,D]
-  const T* value;  // [N,D]
-  const T* edge;   // [R,D]
+  const T* dst;              // [M,D]
+  const T* src;              // [N,D]
+  const T* value;            // [N,D]
+  const T* edge;             // [R,D]
   std::int64_t rows;         // R
   const std::int32_t* kind;  // [E]
   T epsilon;
@@ -55,7 +56,8 @@ struct GatedConvGradients {
   T* scaled;
 };
 template <class T>
-void gated_conv_backward(Cpu, const GatedConvCall<T>& call, const T* y, const T* inverse, const T* g, const GatedConvGradients<T>& gradients);
+void gated_conv_backward(Cpu, const GatedConvCall<T>& call, const T* y, const T* inverse, const T* g,
+                         const GatedConvGradients<T>& gradients);
 
 }  // namespace kernels
 }  // namespace atto

@@ -15,16 +15,24 @@ constexpr std::int64_t kPerChannel = 16;  // elementary operations of an edge an
 
 template <class T>
 simd::GatedConv<T> loops_of(const GatedConvCall<T>& c) {
-  return {.width = c.width, .dst = c.dst, .src = c.src, .value = c.value, .edge = c.edge, .kind = c.kind, .epsilon = c.epsilon};
+  return {.width = c.width,
+          .dst = c.dst,
+          .src = c.src,
+          .value = c.value,
+          .edge = c.edge,
+          .kind = c.kind,
+          .epsilon = c.epsilon};
 }
 
 // Calls f(block, begin, end) for ranges of rows with about equal numbers of edges, which depend on the graph alone.
 template <class F>
 void for_blocks(std::span<const std::int32_t> blocks, std::int64_t edges, std::int64_t width, F&& f) {
   const auto count = static_cast<std::int64_t>(blocks.size()) - 1;
-  parallel_chunks(count, 1, edges * width * kPerChannel / std::max<std::int64_t>(1, count), [&](std::int64_t block, std::int64_t, std::int64_t) {
-    f(block, std::int64_t{blocks[static_cast<std::size_t>(block)]}, std::int64_t{blocks[static_cast<std::size_t>(block) + 1]});
-  });
+  parallel_chunks(count, 1, edges * width * kPerChannel / std::max<std::int64_t>(1, count),
+                  [&](std::int64_t block, std::int64_t, std::int64_t) {
+                    f(block, std::int64_t{blocks[static_cast<std::size_t>(block)]},
+                      std::int64_t{blocks[static_cast<std::size_t>(block) + 1]});
+                  });
 }
 
 }  // namespace
@@ -34,14 +42,16 @@ void gated_conv_forward(Cpu, const GatedConvCall<T>& call, T* y, T* inverse) {
   if (call.width == 0) return;
   const Csr csr = by_destination(call.graph);
   with_isa([&]<class Isa>() {
-    for_blocks(call.graph.in_blocks(), csr.entries, call.width, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-      simd::gated_conv<Isa>(csr, begin, end, loops_of(call), y, inverse);
-    });
+    for_blocks(call.graph.in_blocks(), csr.entries, call.width,
+               [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+                 simd::gated_conv<Isa>(csr, begin, end, loops_of(call), y, inverse);
+               });
   });
 }
 
 template <class T>
-void gated_conv_backward(Cpu, const GatedConvCall<T>& call, const T* y, const T* inverse, const T* g, const GatedConvGradients<T>& out) {
+void gated_conv_backward(Cpu, const GatedConvCall<T>& call, const T* y, const T* inverse, const T* g,
+                         const GatedConvGradients<T>& out) {
   const std::int64_t width = call.width, table = call.rows * width;
   if (width == 0) return;
   const Csr in = by_destination(call.graph), back = by_source(call.graph);
@@ -49,10 +59,11 @@ void gated_conv_backward(Cpu, const GatedConvCall<T>& call, const T* y, const T*
   const bool sums = out.edge && call.kind;  // of kinds: a table per block, added up in order
   const Tensor partial = sums ? Tensor::zeros(Shape{blocks, table}, dtype_of<T>) : Tensor();
   with_isa([&]<class Isa>() {
-    for_blocks(call.graph.in_blocks(), in.entries, width, [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
-      simd::gated_conv_by_destination<Isa>(in, begin, end, loops_of(call), y, inverse, g, out.scaled, out.dst,
-                                           sums ? partial.data<T>() + block * table : out.edge);
-    });
+    for_blocks(call.graph.in_blocks(), in.entries, width,
+               [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
+                 simd::gated_conv_by_destination<Isa>(in, begin, end, loops_of(call), y, inverse, g, out.scaled,
+                                                      out.dst, sums ? partial.data<T>() + block * table : out.edge);
+               });
     if (!out.src && !out.value) return;
     for_blocks(call.graph.out_blocks(), back.entries, width, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
       simd::gated_conv_by_source<Isa>(back, begin, end, loops_of(call), y, out.scaled, out.src, out.value);
@@ -70,7 +81,9 @@ void gated_conv_backward(Cpu, const GatedConvCall<T>& call, const T* y, const T*
 
 template void gated_conv_forward(Cpu, const GatedConvCall<float>&, float*, float*);
 template void gated_conv_forward(Cpu, const GatedConvCall<double>&, double*, double*);
-template void gated_conv_backward(Cpu, const GatedConvCall<float>&, const float*, const float*, const float*, const GatedConvGradients<float>&);
-template void gated_conv_backward(Cpu, const GatedConvCall<double>&, const double*, const double*, const double*, const GatedConvGradients<double>&);
+template void gated_conv_backward(Cpu, const GatedConvCall<float>&, const float*, const float*, const float*,
+                                  const GatedConvGradients<float>&);
+template void gated_conv_backward(Cpu, const GatedConvCall<double>&, const double*, const double*, const double*,
+                                  const GatedConvGradients<double>&);
 
 }  // namespace atto::kernels

@@ -1,8 +1,8 @@
 #include "ops/edge/tiles.hpp"
 #include "ops/gated_conv/simd.hpp"
 
-// The gate of an edge and channel costs an exponential and a division, about as much as reading it back from memory would; so it
-// is computed three times, forward, by destination and by source, and never stored.
+// The gate of an edge and channel costs an exponential and a division, about as much as reading it back from memory
+// would; so it is computed three times, forward, by destination and by source, and never stored.
 
 namespace atto::simd {
 namespace {
@@ -24,8 +24,8 @@ template <int L, class T>
 }
 
 template <class Isa, class T, int L, int V>
-[[gnu::noinline]] void forward_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile, const GatedConv<T>& c, T* y,
-                                    T* inverse) {
+[[gnu::noinline]] void forward_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
+                                    const GatedConv<T>& c, T* y, T* inverse) {
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> own[V], sum[V] = {}, gates[V] = {};
     for (int v = 0; v < V; ++v) own[v] = load<L>(c.dst + r * c.width + tile.start[v]);
@@ -55,8 +55,9 @@ template <class T, int L>
 }
 
 template <class Isa, class T, int L, int V>
-[[gnu::noinline]] void destination_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile, const GatedConv<T>& c,
-                                        const T* y, const T* inverse, const T* g, T* scaled, T* ddst, T* dedge) {
+[[gnu::noinline]] void destination_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
+                                        const GatedConv<T>& c, const T* y, const T* inverse, const T* g, T* scaled,
+                                        T* ddst, T* dedge) {
   decltype(fresh_at<T, L>(0, 0)) fresh[V];
   for (int v = 0; v < V; ++v) fresh[v] = fresh_at<T, L>(tile.start[v], c.width);
   for (std::int64_t r = begin; r < end; ++r) {
@@ -79,7 +80,8 @@ template <class Isa, class T, int L, int V>
         const Lanes<T, L> dz = h[v] * (load<L>(c.value + from + at) - mean[v]) * (s * (T(1) - s));
         sum[v] += dz;
         if (!dedge) continue;
-        if (T* to = dedge + (c.kind ? c.kind[e] : e) * c.width + at; c.kind) store(to, load<L>(to) + (fresh[v] ? dz : Lanes<T, L>{}));
+        if (T* to = dedge + (c.kind ? c.kind[e] : e) * c.width + at; c.kind)
+          store(to, load<L>(to) + (fresh[v] ? dz : Lanes<T, L>{}));
         else store(to, dz);
       }
     }
@@ -89,8 +91,8 @@ template <class Isa, class T, int L, int V>
 }
 
 template <class Isa, class T, int L, int V>
-[[gnu::noinline]] void source_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile, const GatedConv<T>& c,
-                                   const T* y, const T* scaled, T* dsrc, T* dvalue) {
+[[gnu::noinline]] void source_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
+                                   const GatedConv<T>& c, const T* y, const T* scaled, T* dsrc, T* dvalue) {
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> own[V], value[V], dz[V] = {}, dv[V] = {};
     for (int v = 0; v < V; ++v) {
@@ -138,26 +140,27 @@ void gated_conv(const Csr& csr, std::int64_t begin, std::int64_t end, const Gate
 }
 
 template <class Isa, class T>
-void gated_conv_by_destination(const Csr& csr, std::int64_t begin, std::int64_t end, const GatedConv<T>& c, const T* y, const T* inverse,
-                               const T* g, T* scaled, T* ddst, T* dedge) {
+void gated_conv_by_destination(const Csr& csr, std::int64_t begin, std::int64_t end, const GatedConv<T>& c, const T* y,
+                               const T* inverse, const T* g, T* scaled, T* ddst, T* dedge) {
   for_gated_tiles<Isa, T>(c.width, [&]<int L, int V>(const Tile<V>& tile) {
     destination_tile<Isa, T, L, V>(csr, begin, end, tile, c, y, inverse, g, scaled, ddst, dedge);
   });
 }
 
 template <class Isa, class T>
-void gated_conv_by_source(const Csr& csr, std::int64_t begin, std::int64_t end, const GatedConv<T>& c, const T* y, const T* scaled, T* dsrc,
-                          T* dvalue) {
+void gated_conv_by_source(const Csr& csr, std::int64_t begin, std::int64_t end, const GatedConv<T>& c, const T* y,
+                          const T* scaled, T* dsrc, T* dvalue) {
   for_gated_tiles<Isa, T>(c.width, [&]<int L, int V>(const Tile<V>& tile) {
     source_tile<Isa, T, L, V>(csr, begin, end, tile, c, y, scaled, dsrc, dvalue);
   });
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                                          \
-  template void gated_conv<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatedConv<T>&, T*, T*);                           \
-  template void gated_conv_by_destination<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatedConv<T>&, const T*, const T*, \
-                                                    const T*, T*, T*, T*);                                                           \
-  template void gated_conv_by_source<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatedConv<T>&, const T*, const T*, T*, T*);
+#define ATTO_INSTANTIATE(T)                                                                                           \
+  template void gated_conv<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatedConv<T>&, T*, T*);            \
+  template void gated_conv_by_destination<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatedConv<T>&,      \
+                                                    const T*, const T*, const T*, T*, T*, T*);                        \
+  template void gated_conv_by_source<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, const GatedConv<T>&, const T*, \
+                                               const T*, T*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)
 #undef ATTO_INSTANTIATE

@@ -22,7 +22,9 @@ const Schema hop_decay_schema{{
 namespace {
 
 void require(bool holds, const char* argument, double got, const char* expected, const char* hint = "") {
-  if (!holds) throw ValueError({.op = "hop_decay", .argument = argument, .got = std::to_string(got), .expected = expected, .hint = hint});
+  if (!holds)
+    throw ValueError(
+        {.op = "hop_decay", .argument = argument, .got = std::to_string(got), .expected = expected, .hint = hint});
 }
 
 class HopDecayOp final : public Op {
@@ -34,11 +36,16 @@ class HopDecayOp final : public Op {
     hop_ = in[0];
     gamma_ = in[1];
     if (gamma_.defined() && gamma_.numel() != 1 && gamma_.numel() != hop_.numel())
-      throw ShapeError({.op = "hop_decay", .argument = "gamma", .got = gamma_.shape().str(), .expected = "[1] or " + hop_.shape().str(), .hint = {}});
+      throw ShapeError({.op = "hop_decay",
+                        .argument = "gamma",
+                        .got = gamma_.shape().str(),
+                        .expected = "[1] or " + hop_.shape().str(),
+                        .hint = {}});
     Tensor table = Tensor::empty(Shape{hop_.numel(), options_.buckets}, hop_.dtype(), hop_.device());
     dispatch(table, "hop_decay", [&]<class T>(auto device) {
       for (std::int64_t k = 0; gamma_.defined() && k < gamma_.numel(); ++k)
-        require(gamma<T>()[k] > 0 && gamma<T>()[k] <= 1, "gamma", gamma<T>()[k], "0 < gamma <= 1", "the sigmoid of a parameter stays there");
+        require(gamma<T>()[k] > 0 && gamma<T>()[k] <= 1, "gamma", gamma<T>()[k], "0 < gamma <= 1",
+                "the sigmoid of a parameter stays there");
       kernels::hop_decay(device, hop_.numel(), options_, hop_.data<T>(), gamma<T>(), gamma_step(), table.data<T>());
     });
     return table;
@@ -48,8 +55,8 @@ class HopDecayOp final : public Op {
     const Tensor dhop = Tensor::empty(hop_.shape(), hop_.dtype(), hop_.device());
     const Tensor dgamma = Tensor::empty(hop_.shape(), hop_.dtype(), hop_.device());
     dispatch(hop_, "hop_decay", [&]<class T>(auto device) {
-      kernels::hop_decay_gradient(device, hop_.numel(), options_, hop_.data<T>(), gamma<T>(), gamma_step(), gradient.data<T>(),
-                                  dhop.data<T>(), dgamma.data<T>());
+      kernels::hop_decay_gradient(device, hop_.numel(), options_, hop_.data<T>(), gamma<T>(), gamma_step(),
+                                  gradient.data<T>(), dhop.data<T>(), dgamma.data<T>());
     });
     if (gradients.wants(0)) gradients.add(0, dhop);
     if (gradients.wants(1)) gradients.add(1, dgamma);  // the tape adds up what heads with one gamma send
@@ -88,7 +95,8 @@ Var hop_decay_reference(const Var& hop, const HopDecayOptions& options, const Va
   Tensor t = Tensor::empty(Shape{distances}, DType::float64);
   for (std::int64_t d = 0; d < distances; ++d) t.data<double>()[d] = static_cast<double>(d);
   const Var exponent = leaky_relu(Var(t.to(hop.dtype())) - reshape(hop, Shape{heads, 1}), options.slope);
-  const Var log_table = gamma.defined() ? exponent * log(reshape(gamma, Shape{gamma.size(0), 1})) : exponent * std::log(options.gamma);
+  const Var log_table =
+      gamma.defined() ? exponent * log(reshape(gamma, Shape{gamma.size(0), 1})) : exponent * std::log(options.gamma);
   const double last = options.logarithm ? std::log(options.unreachable) : options.unreachable;
   return concat({options.logarithm ? log_table : exp(log_table), Tensor::full(Shape{heads, 1}, last, hop.dtype())}, 1);
 }

@@ -16,7 +16,8 @@ double base_of(const HopDecayOptions& options, const T* gamma, std::int64_t plac
 }  // namespace
 
 template <class T>
-void hop_decay(Cpu, std::int64_t heads, const HopDecayOptions& o, const T* hop, const T* gamma, std::int64_t gamma_step, T* table) {
+void hop_decay(Cpu, std::int64_t heads, const HopDecayOptions& o, const T* hop, const T* gamma, std::int64_t gamma_step,
+               T* table) {
   for (std::int64_t k = 0; k < heads; ++k) {
     const double log_gamma = std::log(base_of(o, gamma, k * gamma_step));
     for (std::int64_t t = 0; t + 1 < o.buckets; ++t) {
@@ -29,8 +30,8 @@ void hop_decay(Cpu, std::int64_t heads, const HopDecayOptions& o, const T* hop, 
 }
 
 template <class T>
-void hop_decay_gradient(Cpu, std::int64_t heads, const HopDecayOptions& o, const T* hop, const T* gamma, std::int64_t gamma_step,
-                        const T* g, T* dhop, T* dgamma) {
+void hop_decay_gradient(Cpu, std::int64_t heads, const HopDecayOptions& o, const T* hop, const T* gamma,
+                        std::int64_t gamma_step, const T* g, T* dhop, T* dgamma) {
   for (std::int64_t k = 0; k < heads; ++k) {
     const double base = base_of(o, gamma, k * gamma_step);
     const double log_gamma = std::log(base);
@@ -51,8 +52,9 @@ void hop_decay_gradient(Cpu, std::int64_t heads, const HopDecayOptions& o, const
 
 template void hop_decay(Cpu, std::int64_t, const HopDecayOptions&, const float*, const float*, std::int64_t, float*);
 template void hop_decay(Cpu, std::int64_t, const HopDecayOptions&, const double*, const double*, std::int64_t, double*);
-template void hop_decay_gradient(Cpu, std::int64_t, const HopDecayOptions&, const float*, const float*, std::int64_t, const float*, float*, float*);
-template void hop_decay_gradient(Cpu, std::int64_t, const HopDecayOptions&, const double*, const double*, std::int64_t, const double*, double*,
-                                 double*);
+template void hop_decay_gradient(Cpu, std::int64_t, const HopDecayOptions&, const float*, const float*, std::int64_t,
+                                 const float*, float*, float*);
+template void hop_decay_gradient(Cpu, std::int64_t, const HopDecayOptions&, const double*, const double*, std::int64_t,
+                                 const double*, double*, double*);
 
 }  // namespace atto::kernels

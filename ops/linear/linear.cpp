@@ -23,12 +23,18 @@ const Schema linear_schema{{
 
 Var activate(const Var& x, Activation activation) {
   switch (activation) {
-    case Activation::none: return x;
-    case Activation::relu: return relu(x);
-    case Activation::gelu: return gelu(x);
-    case Activation::silu: return silu(x);
-    case Activation::tanh: return tanh(x);
-    case Activation::sigmoid: break;
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return relu(x);
+    case Activation::gelu:
+      return gelu(x);
+    case Activation::silu:
+      return silu(x);
+    case Activation::tanh:
+      return tanh(x);
+    case Activation::sigmoid:
+      break;
   }
   return sigmoid(x);
 }
@@ -39,12 +45,18 @@ namespace {
 template <class F>
 void with_functor(Activation activation, F&& f) {
   switch (activation) {
-    case Activation::none: return f.template operator()<pointwise::Identity>();
-    case Activation::relu: return f.template operator()<pointwise::Relu>();
-    case Activation::gelu: return f.template operator()<pointwise::Gelu>();
-    case Activation::silu: return f.template operator()<pointwise::Silu>();
-    case Activation::tanh: return f.template operator()<pointwise::Tanh>();
-    case Activation::sigmoid: return f.template operator()<pointwise::Sigmoid>();
+    case Activation::none:
+      return f.template operator()<pointwise::Identity>();
+    case Activation::relu:
+      return f.template operator()<pointwise::Relu>();
+    case Activation::gelu:
+      return f.template operator()<pointwise::Gelu>();
+    case Activation::silu:
+      return f.template operator()<pointwise::Silu>();
+    case Activation::tanh:
+      return f.template operator()<pointwise::Tanh>();
+    case Activation::sigmoid:
+      return f.template operator()<pointwise::Sigmoid>();
   }
 }
 
@@ -65,8 +77,8 @@ class LinearOp final : public Op {
     const Tensor z = keeps_z ? Tensor::empty(y.shape(), y.dtype(), y.device()) : y;
     dispatch(x_, "linear", [&]<class T>(auto device) {
       with_functor(activation_, [&]<class F>() {
-        kernels::linear<F>(device, rows_, outputs_, inputs_, x_.data<T>(), weight_.data<T>(), in[2].defined() ? in[2].data<T>() : nullptr,
-                           z.data<T>(), y.data<T>());
+        kernels::linear<F>(device, rows_, outputs_, inputs_, x_.data<T>(), weight_.data<T>(),
+                           in[2].defined() ? in[2].data<T>() : nullptr, z.data<T>(), y.data<T>());
       });
     });
     if (recording() && activation_ != Activation::none) z_ = z, y_ = y;
@@ -75,14 +87,18 @@ class LinearOp final : public Op {
 
   void backward(const Tensor& gradient, Gradients& gradients) override {
     dispatch(x_, "linear", [&]<class T>(auto device) {
-      const Tensor dz = activation_ == Activation::none ? gradient : Tensor::empty(gradient.shape(), gradient.dtype(), gradient.device());
+      const Tensor dz = activation_ == Activation::none
+                            ? gradient
+                            : Tensor::empty(gradient.shape(), gradient.dtype(), gradient.device());
       with_functor(activation_, [&]<class F>() {
         if constexpr (!std::is_same_v<F, pointwise::Identity>)
-          kernels::pointwise_gradient(device, F{}, dz.numel(), z_.data<T>(), y_.data<T>(), gradient.data<T>(), dz.data<T>());
+          kernels::pointwise_gradient(device, F{}, dz.numel(), z_.data<T>(), y_.data<T>(), gradient.data<T>(),
+                                      dz.data<T>());
       });
       if (gradients.wants(0)) {
         const Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
-        blas::gemm<T>(false, false, rows_, inputs_, outputs_, T{1}, dz.data<T>(), weight_.data<T>(), T{0}, dx.data<T>());
+        blas::gemm<T>(false, false, rows_, inputs_, outputs_, T{1}, dz.data<T>(), weight_.data<T>(), T{0},
+                      dx.data<T>());
         gradients.add(0, dx);
       }
       if (gradients.wants(1)) {

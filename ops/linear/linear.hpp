@@ -15,7 +15,8 @@ enum class Activation { none, relu, gelu, silu, tanh, sigmoid };
 Var activate(const Var& x, Activation activation);
 
 /// y = activation(x W^T + b) over the last dimension; b may be undefined. x[...,I], weight[O,I], bias[O] -> y[...,O].
-/// Gradients to x, weight and bias. No rows give no rows; I = 0 gives the bias. Cost: 2 N I O FLOP, three times that with backward.
+/// Gradients to x, weight and bias. No rows give no rows; I = 0 gives the bias. Cost: 2 N I O FLOP, three times that
+/// with backward.
 Var linear(const Var& x, const Var& weight, const Var& bias, Activation activation = Activation::none);
 
 /// The same from other operations.
@@ -25,7 +26,8 @@ namespace kernels {
 
 /// z = x W^T + b (bias may be null), y = f(z). z may be y where only y is wanted.
 template <class F, class T>
-void linear(Cpu, std::int64_t rows, std::int64_t outputs, std::int64_t inputs, const T* x, const T* weight, const T* bias, T* z, T* y);
+void linear(Cpu, std::int64_t rows, std::int64_t outputs, std::int64_t inputs, const T* x, const T* weight,
+            const T* bias, T* z, T* y);
 
 /// z_no += b_o, y = f(z) on the calling thread, for an instruction set.
 template <class Isa, class F, class T>

@@ -23,9 +23,11 @@ void bias_activation_chunk(std::int64_t rows, std::int64_t columns, const T* bia
   }
 }
 
-#define ATTO_INSTANTIATE(F)                                                                                                          \
-  template void bias_activation_chunk<ATTO_ISA, atto::pointwise::F>(std::int64_t, std::int64_t, const float*, float*, float*);      \
-  template void bias_activation_chunk<ATTO_ISA, atto::pointwise::F>(std::int64_t, std::int64_t, const double*, double*, double*);
+#define ATTO_INSTANTIATE(F)                                                                                           \
+  template void bias_activation_chunk<ATTO_ISA, atto::pointwise::F>(std::int64_t, std::int64_t, const float*, float*, \
+                                                                    float*);                                          \
+  template void bias_activation_chunk<ATTO_ISA, atto::pointwise::F>(std::int64_t, std::int64_t, const double*,        \
+                                                                    double*, double*);
 ATTO_INSTANTIATE(Identity)
 ATTO_INSTANTIATE(Relu)
 ATTO_INSTANTIATE(Gelu)

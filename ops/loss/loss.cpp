@@ -24,7 +24,11 @@ const Schema cross_entropy_schema{{
 namespace {
 
 constexpr Schema::Text elementwise(std::string_view name, std::string_view formula, std::string_view gradient) {
-  return {.name = name, .signature = "x[...] -> loss[]", .formula = formula, .gradient = gradient, .cost = "4 FLOP and 2 values moved per element"};
+  return {.name = name,
+          .signature = "x[...] -> loss[]",
+          .formula = formula,
+          .gradient = gradient,
+          .cost = "4 FLOP and 2 values moved per element"};
 }
 
 // Sum of f(i) over 0 <= i < count, in fixed chunks that are added in order.
@@ -58,15 +62,18 @@ class CrossEntropy final : public Op {
     largest_ = Tensor::empty(Shape{rows}, logits_.dtype(), logits_.device());
     log_sum_ = Tensor::empty(Shape{rows}, logits_.dtype(), logits_.device());
     dispatch(logits_, "cross_entropy", [&]<class T>(auto device) {
-      kernels::cross_entropy(device, rows, classes, logits_.data<T>(), target_.data<std::int64_t>(), weights<T>(), options_.ignore_index,
-                             loss.data<T>(), largest_.data<T>(), log_sum_.data<T>());
+      kernels::cross_entropy(device, rows, classes, logits_.data<T>(), target_.data<std::int64_t>(), weights<T>(),
+                             options_.ignore_index, loss.data<T>(), largest_.data<T>(), log_sum_.data<T>());
       const std::int64_t* target = target_.data<std::int64_t>();
       const double weight = total(rows, [&](std::int64_t n) {
-        return target[n] == options_.ignore_index ? 0.0 : weights<T>() ? static_cast<double>(weights<T>()[target[n]]) : 1.0;
+        return target[n] == options_.ignore_index ? 0.0
+               : weights<T>()                     ? static_cast<double>(weights<T>()[target[n]])
+                                                  : 1.0;
       });
       factor_ = options_.sum ? 1.0 : weight > 0 ? 1.0 / weight : 0.0;
       const T* losses = loss.data<T>();
-      *result.data<T>() = static_cast<T>(total(rows, [&](std::int64_t n) { return static_cast<double>(losses[n]); }) * factor_);
+      *result.data<T>() =
+          static_cast<T>(total(rows, [&](std::int64_t n) { return static_cast<double>(losses[n]); }) * factor_);
     });
     return result;
   }
@@ -74,13 +81,17 @@ class CrossEntropy final : public Op {
   void backward(const Tensor& gradient, Gradients& gradients) override {
     Tensor dz = Tensor::empty(logits_.shape(), logits_.dtype(), logits_.device());
     dispatch(logits_, "cross_entropy", [&]<class T>(auto device) {
-      kernels::cross_entropy_gradient(device, logits_.size(0), logits_.size(1), logits_.data<T>(), target_.data<std::int64_t>(), weights<T>(),
-                                      options_.ignore_index, largest_.data<T>(), log_sum_.data<T>(), static_cast<T>(gradient.item() * factor_), dz.data<T>());
+      kernels::cross_entropy_gradient(device, logits_.size(0), logits_.size(1), logits_.data<T>(),
+                                      target_.data<std::int64_t>(), weights<T>(), options_.ignore_index,
+                                      largest_.data<T>(), log_sum_.data<T>(), static_cast<T>(gradient.item() * factor_),
+                                      dz.data<T>());
     });
     gradients.add(0, dz);
   }
 
-  Cost cost() const override { return {.flops = 25.0 * static_cast<double>(logits_.numel()), .bytes = static_cast<double>(logits_.bytes())}; }
+  Cost cost() const override {
+    return {.flops = 25.0 * static_cast<double>(logits_.numel()), .bytes = static_cast<double>(logits_.bytes())};
+  }
 
  private:
   template <class T>
@@ -90,16 +101,26 @@ class CrossEntropy final : public Op {
 
   void check(std::int64_t rows, std::int64_t classes) const {
     if (target_.dtype() != DType::int64 || target_.shape() != Shape{rows})
-      throw ShapeError({.op = "cross_entropy", .argument = "target", .got = target_.str(), .expected = "int64[" + std::to_string(rows) + "]", .hint = {}});
+      throw ShapeError({.op = "cross_entropy",
+                        .argument = "target",
+                        .got = target_.str(),
+                        .expected = "int64[" + std::to_string(rows) + "]",
+                        .hint = {}});
     if (options_.class_weights.defined() &&
         (options_.class_weights.dtype() != logits_.dtype() || options_.class_weights.shape() != Shape{classes}))
-      throw ShapeError({.op = "cross_entropy", .argument = "class_weights", .got = options_.class_weights.str(),
-                        .expected = std::string(name_of(logits_.dtype())) + Shape{classes}.str(), .hint = {}});
+      throw ShapeError({.op = "cross_entropy",
+                        .argument = "class_weights",
+                        .got = options_.class_weights.str(),
+                        .expected = std::string(name_of(logits_.dtype())) + Shape{classes}.str(),
+                        .hint = {}});
     for (std::int64_t n = 0; n < rows; ++n) {
       const std::int64_t t = target_.data<std::int64_t>()[n];
       if (t != options_.ignore_index && (t < 0 || t >= classes))
-        throw IndexError({.op = "cross_entropy", .argument = "target of row " + std::to_string(n), .got = std::to_string(t),
-                          .expected = "0 <= target < " + std::to_string(classes), .hint = {}});
+        throw IndexError({.op = "cross_entropy",
+                          .argument = "target of row " + std::to_string(n),
+                          .got = std::to_string(t),
+                          .expected = "0 <= target < " + std::to_string(classes),
+                          .hint = {}});
     }
   }
 
@@ -111,13 +132,18 @@ class CrossEntropy final : public Op {
 
 class ElementwiseLoss final : public Op {
  public:
-  ElementwiseLoss(const Schema& schema, kernels::PairLoss kind, const Tensor& target) : schema_(&schema), kind_(kind), target_(target) {}
+  ElementwiseLoss(const Schema& schema, kernels::PairLoss kind, const Tensor& target)
+      : schema_(&schema), kind_(kind), target_(target) {}
   const Schema& schema() const override { return *schema_; }
 
   Tensor forward(Inputs in) override {
     x_ = in[0];
     if (target_.shape() != x_.shape() || !is_floating(target_.dtype()))
-      throw ShapeError({.op = std::string(schema_->name()), .argument = "target", .got = target_.str(), .expected = x_.str(), .hint = {}});
+      throw ShapeError({.op = std::string(schema_->name()),
+                        .argument = "target",
+                        .got = target_.str(),
+                        .expected = x_.str(),
+                        .hint = {}});
     target_ = recording() && target_.dtype() == x_.dtype() ? target_.clone() : target_.to(x_.dtype());
     Tensor loss = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
     Tensor result = Tensor::empty(Shape{}, x_.dtype(), x_.device());
@@ -126,7 +152,8 @@ class ElementwiseLoss final : public Op {
       const T *losses = loss.data<T>(), *target = target_.data<T>();
       const double count = total(x_.numel(), [&](std::int64_t i) { return target[i] == target[i] ? 1.0 : 0.0; });
       factor_ = count > 0 ? 1.0 / count : 0.0;
-      *result.data<T>() = static_cast<T>(total(x_.numel(), [&](std::int64_t i) { return static_cast<double>(losses[i]); }) * factor_);
+      *result.data<T>() =
+          static_cast<T>(total(x_.numel(), [&](std::int64_t i) { return static_cast<double>(losses[i]); }) * factor_);
     });
     return result;
   }
@@ -134,12 +161,15 @@ class ElementwiseLoss final : public Op {
   void backward(const Tensor& gradient, Gradients& gradients) override {
     Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
     dispatch(x_, schema_->name(), [&]<class T>(auto device) {
-      kernels::pair_loss_gradient(device, kind_, x_.numel(), x_.data<T>(), target_.data<T>(), static_cast<T>(gradient.item() * factor_), dx.data<T>());
+      kernels::pair_loss_gradient(device, kind_, x_.numel(), x_.data<T>(), target_.data<T>(),
+                                  static_cast<T>(gradient.item() * factor_), dx.data<T>());
     });
     gradients.add(0, dx);
   }
 
-  Cost cost() const override { return {.flops = 4.0 * static_cast<double>(x_.numel()), .bytes = 2.0 * static_cast<double>(x_.bytes())}; }
+  Cost cost() const override {
+    return {.flops = 4.0 * static_cast<double>(x_.numel()), .bytes = 2.0 * static_cast<double>(x_.bytes())};
+  }
 
  private:
   const Schema* schema_;
@@ -159,8 +189,11 @@ Tensor class_balance_weights(const Tensor& target, std::int64_t classes, DType d
   for (std::int64_t row = 0; row < target.numel(); ++row) {
     const std::int64_t t = target.data<std::int64_t>()[row];
     if (t < 0 || t >= classes)
-      throw IndexError({.op = "class_balance_weights", .argument = "target of row " + std::to_string(row), .got = std::to_string(t),
-                        .expected = "0 <= target < " + std::to_string(classes), .hint = {}});
+      throw IndexError({.op = "class_balance_weights",
+                        .argument = "target of row " + std::to_string(row),
+                        .got = std::to_string(t),
+                        .expected = "0 <= target < " + std::to_string(classes),
+                        .hint = {}});
     weights[static_cast<std::size_t>(t)] += 1;
   }
   const double all = static_cast<double>(target.numel());
@@ -169,20 +202,25 @@ Tensor class_balance_weights(const Tensor& target, std::int64_t classes, DType d
 }
 
 const Schema l1_loss_schema{elementwise("l1_loss", "loss = mean |x - t|", "dx = sign(x - t) / count dloss")};
-Var l1_loss(const Var& x, const Tensor& target) { return apply<ElementwiseLoss>({x}, l1_loss_schema, kernels::PairLoss::l1, target); }
+Var l1_loss(const Var& x, const Tensor& target) {
+  return apply<ElementwiseLoss>({x}, l1_loss_schema, kernels::PairLoss::l1, target);
+}
 
 const Schema mse_loss_schema{elementwise("mse_loss", "loss = mean (x - t)^2", "dx = 2 (x - t) / count dloss")};
-Var mse_loss(const Var& x, const Tensor& target) { return apply<ElementwiseLoss>({x}, mse_loss_schema, kernels::PairLoss::mse, target); }
+Var mse_loss(const Var& x, const Tensor& target) {
+  return apply<ElementwiseLoss>({x}, mse_loss_schema, kernels::PairLoss::mse, target);
+}
 
-const Schema bce_with_logits_schema{elementwise("bce_with_logits", "loss = mean of max(x, 0) - x t + log(1 + exp(-|x|))",
-                                                "dx = (sigmoid(x) - t) / count dloss")};
+const Schema bce_with_logits_schema{elementwise(
+    "bce_with_logits", "loss = mean of max(x, 0) - x t + log(1 + exp(-|x|))", "dx = (sigmoid(x) - t) / count dloss")};
 Var bce_with_logits(const Var& x, const Tensor& target) {
   return apply<ElementwiseLoss>({x}, bce_with_logits_schema, kernels::PairLoss::bce, target);
 }
 
 Var cross_entropy_reference(const Var& logits, const Tensor& target, const CrossEntropyOptions& options) {
   Tensor hot = Tensor::zeros(logits.shape(), DType::float64);
-  const Tensor weights = options.class_weights.defined() ? options.class_weights.to(DType::float64) : Tensor::full(Shape{logits.size(1)}, 1, DType::float64);
+  const Tensor weights = options.class_weights.defined() ? options.class_weights.to(DType::float64)
+                                                         : Tensor::full(Shape{logits.size(1)}, 1, DType::float64);
   double all = 0;
   for (std::int64_t n = 0; n < logits.size(0); ++n) {
     const std::int64_t t = target.data<std::int64_t>()[n];
@@ -194,8 +232,14 @@ Var cross_entropy_reference(const Var& logits, const Tensor& target, const Cross
   return options.sum || all == 0 ? loss : loss / all;
 }
 
-Var l1_loss_reference(const Var& x, const Tensor& target) { return mean(abs(x - Var(target))); }
-Var mse_loss_reference(const Var& x, const Tensor& target) { return mean(square(x - Var(target))); }
-Var bce_with_logits_reference(const Var& x, const Tensor& target) { return mean(softplus(x) - x * Var(target)); }
+Var l1_loss_reference(const Var& x, const Tensor& target) {
+  return mean(abs(x - Var(target)));
+}
+Var mse_loss_reference(const Var& x, const Tensor& target) {
+  return mean(square(x - Var(target)));
+}
+Var bce_with_logits_reference(const Var& x, const Tensor& target) {
+  return mean(softplus(x) - x * Var(target));
+}
 
 }  // namespace atto

@@ -17,20 +17,21 @@ struct CrossEntropyOptions {
   bool sum = false;                  ///< the weighted sum instead of the weighted mean
 };
 
-/// sum_n w_(t_n) (lse(z_n) - z_n,t_n) / sum_n w_(t_n), lse being the logarithm of the sum of exponentials: softmax and logarithm
-/// in one, and stable. logits[N,C], target int64 [N] -> a number. Rows of weight 0 count nothing, whatever their logits; when all
-/// weights add up to 0 (no rows, a single class under class_balance_weights) the loss and its gradient are 0. IndexError naming
-/// the row whose target lies outside 0..C-1. Cost: 25 N C FLOP; nothing of size [N,C] is kept.
+/// sum_n w_(t_n) (lse(z_n) - z_n,t_n) / sum_n w_(t_n), lse being the logarithm of the sum of exponentials: softmax and
+/// logarithm in one, and stable. logits[N,C], target int64 [N] -> a number. Rows of weight 0 count nothing, whatever
+/// their logits; when all weights add up to 0 (no rows, a single class under class_balance_weights) the loss and its
+/// gradient are 0. IndexError naming the row whose target lies outside 0..C-1. Cost: 25 N C FLOP; nothing of size [N,C]
+/// is kept.
 Var cross_entropy(const Var& logits, const Tensor& target, const CrossEntropyOptions& options = {});
 /// The same from log_softmax and a product with the one-hot targets.
 Var cross_entropy_reference(const Var& logits, const Tensor& target, const CrossEntropyOptions& options = {});
 
-/// w_c = (V - n_c) / V for the classes that occur among the V targets, n_c times, else 0 (Dwivedi et al. 2020, the loss of
-/// PATTERN and CLUSTER). int64 [V] -> [C].
+/// w_c = (V - n_c) / V for the classes that occur among the V targets, n_c times, else 0 (Dwivedi et al. 2020, the loss
+/// of PATTERN and CLUSTER). int64 [V] -> [C].
 Tensor class_balance_weights(const Tensor& target, std::int64_t classes, DType dtype);
 
-// Means over all elements; the target has the shape of x. Targets that are NaN (missing labels) do not count; when none is left
-// the loss is 0. Cost: 1 to 30 FLOP per element.
+// Means over all elements; the target has the shape of x. Targets that are NaN (missing labels) do not count; when none
+// is left the loss is 0. Cost: 1 to 30 FLOP per element.
 
 /// mean |x - t|; derivative 0 where x = t.
 Var l1_loss(const Var& x, const Tensor& target);
@@ -47,8 +48,8 @@ namespace kernels {
 
 /// Rows: loss_n = w_(t_n) (lse_n - z_n,t_n) with lse_n = largest_n + log_sum_n; rows of weight 0 give 0.
 template <class T>
-void cross_entropy(Cpu, std::int64_t rows, std::int64_t classes, const T* logits, const std::int64_t* target, const T* weights,
-                   std::int64_t ignore, T* loss, T* largest, T* log_sum);
+void cross_entropy(Cpu, std::int64_t rows, std::int64_t classes, const T* logits, const std::int64_t* target,
+                   const T* weights, std::int64_t ignore, T* loss, T* largest, T* log_sum);
 /// dz_nc = factor w_(t_n) (exp(z_nc - lse_n) - [c = t_n])
 template <class T>
 void cross_entropy_gradient(Cpu, std::int64_t rows, std::int64_t classes, const T* logits, const std::int64_t* target,

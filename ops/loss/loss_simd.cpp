@@ -6,8 +6,8 @@
 namespace atto::kernels {
 namespace {
 
-// The largest value of a row, a NaN if there is one, and the sum of exp(z - largest), in vectors whose rest is -infinity: it
-// adds nothing. Few classes, as most data sets have, are a single vector.
+// The largest value of a row, a NaN if there is one, and the sum of exp(z - largest), in vectors whose rest is
+// -infinity: it adds nothing. Few classes, as most data sets have, are a single vector.
 template <class Isa, class T>
 [[gnu::always_inline]] inline void row_sums(const T* z, std::int64_t classes, T& largest, T& sum) {
   constexpr int L = simd::kLanes<Isa, T>;
@@ -32,8 +32,9 @@ template <class Isa, class T>
 }  // namespace
 
 template <class Isa, class T>
-void cross_entropy_rows(std::int64_t begin, std::int64_t end, std::int64_t classes, const T* logits, const std::int64_t* target,
-                        const T* weights, std::int64_t ignore, T* loss, T* largest, T* log_sum) {
+void cross_entropy_rows(std::int64_t begin, std::int64_t end, std::int64_t classes, const T* logits,
+                        const std::int64_t* target, const T* weights, std::int64_t ignore, T* loss, T* largest,
+                        T* log_sum) {
   for (std::int64_t n = begin; n < end; ++n) {
     const std::int64_t t = target[n];
     const T weight = t == ignore ? T(0) : weights ? weights[t] : T(1);
@@ -90,19 +91,22 @@ template <class Isa, class T>
 void pair_loss_gradient_chunk(PairLoss kind, std::int64_t size, const T* x, const T* target, T factor, T* dx) {
   for (std::int64_t i = 0; i < size; ++i) {
     const T t = target[i], difference = x[i] - t;
-    const T slope = kind == PairLoss::l1    ? (difference > 0 ? T(1) : difference < 0 ? T(-1) : difference * 0)
+    const T slope = kind == PairLoss::l1    ? (difference > 0   ? T(1)
+                                               : difference < 0 ? T(-1)
+                                                                : difference * 0)
                     : kind == PairLoss::mse ? 2 * difference
                                             : simd::Math<Isa>::sigmoid(x[i]) - t;
     dx[i] = t == t ? factor * slope : T(0);
   }
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                                       \
-  template void cross_entropy_rows<ATTO_ISA>(std::int64_t, std::int64_t, std::int64_t, const T*, const std::int64_t*, const T*,  \
-                                             std::int64_t, T*, T*, T*);                                                          \
-  template void cross_entropy_gradient_rows<ATTO_ISA>(std::int64_t, std::int64_t, std::int64_t, const T*, const std::int64_t*,   \
-                                                      const T*, std::int64_t, const T*, const T*, T, T*);                        \
-  template void pair_loss_chunk<ATTO_ISA>(PairLoss, std::int64_t, const T*, const T*, T*);                                       \
+#define ATTO_INSTANTIATE(T)                                                                                            \
+  template void cross_entropy_rows<ATTO_ISA>(std::int64_t, std::int64_t, std::int64_t, const T*, const std::int64_t*,  \
+                                             const T*, std::int64_t, T*, T*, T*);                                      \
+  template void cross_entropy_gradient_rows<ATTO_ISA>(std::int64_t, std::int64_t, std::int64_t, const T*,              \
+                                                      const std::int64_t*, const T*, std::int64_t, const T*, const T*, \
+                                                      T, T*);                                                          \
+  template void pair_loss_chunk<ATTO_ISA>(PairLoss, std::int64_t, const T*, const T*, T*);                             \
   template void pair_loss_gradient_chunk<ATTO_ISA>(PairLoss, std::int64_t, const T*, const T*, T, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)

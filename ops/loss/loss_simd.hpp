@@ -8,8 +8,9 @@ namespace atto::kernels {
 enum class PairLoss { l1, mse, bce };
 
 template <class Isa, class T>
-void cross_entropy_rows(std::int64_t begin, std::int64_t end, std::int64_t classes, const T* logits, const std::int64_t* target,
-                        const T* weights, std::int64_t ignore, T* loss, T* largest, T* log_sum);
+void cross_entropy_rows(std::int64_t begin, std::int64_t end, std::int64_t classes, const T* logits,
+                        const std::int64_t* target, const T* weights, std::int64_t ignore, T* loss, T* largest,
+                        T* log_sum);
 template <class Isa, class T>
 void cross_entropy_gradient_rows(std::int64_t begin, std::int64_t end, std::int64_t classes, const T* logits,
                                  const std::int64_t* target, const T* weights, std::int64_t ignore, const T* largest,

@@ -42,7 +42,10 @@ class MatmulOp final : public Op {
     b_ = in[1];
     const Shape &a = a_.shape(), &b = b_.shape();
     if (!std::equal(a.begin(), a.end() - 2, b.begin(), b.end() - 2))
-      throw ShapeError({.op = "matmul", .argument = "b", .got = b.str(), .expected = "the leading sizes of a, " + a.str(),
+      throw ShapeError({.op = "matmul",
+                        .argument = "b",
+                        .got = b.str(),
+                        .expected = "the leading sizes of a, " + a.str(),
                         .hint = "reshape a to two dimensions to multiply all its matrices by one"});
     for (int d = 0; d + 2 < a.rank(); ++d) batch_ *= a[d];
     m_ = a[options_.transpose_a ? -1 : -2];
@@ -55,18 +58,23 @@ class MatmulOp final : public Op {
   void backward(const Tensor& dc, Gradients& gradients) override {
     const bool ta = options_.transpose_a, tb = options_.transpose_b;
     if (gradients.wants(0))
-      gradients.add(0, ta ? product(tb, true, k_, m_, n_, b_, dc, a_.shape()) : product(false, !tb, m_, k_, n_, dc, b_, a_.shape()));
+      gradients.add(0, ta ? product(tb, true, k_, m_, n_, b_, dc, a_.shape())
+                          : product(false, !tb, m_, k_, n_, dc, b_, a_.shape()));
     if (gradients.wants(1))
-      gradients.add(1, tb ? product(true, ta, n_, k_, m_, dc, a_, b_.shape()) : product(!ta, false, k_, n_, m_, a_, dc, b_.shape()));
+      gradients.add(1, tb ? product(true, ta, n_, k_, m_, dc, a_, b_.shape())
+                          : product(!ta, false, k_, n_, m_, a_, dc, b_.shape()));
   }
 
   Cost cost() const override {
-    const auto b = static_cast<double>(batch_), m = static_cast<double>(m_), n = static_cast<double>(n_), k = static_cast<double>(k_);
-    return {.flops = 2 * b * m * n * k, .bytes = b * (m * k + k * n + m * n) * static_cast<double>(size_of(a_.dtype()))};
+    const auto b = static_cast<double>(batch_), m = static_cast<double>(m_), n = static_cast<double>(n_),
+               k = static_cast<double>(k_);
+    return {.flops = 2 * b * m * n * k,
+            .bytes = b * (m * k + k * n + m * n) * static_cast<double>(size_of(a_.dtype()))};
   }
 
  private:
-  Tensor product(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, const Tensor& a, const Tensor& b, const Shape& shape) const {
+  Tensor product(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, const Tensor& a, const Tensor& b,
+                 const Shape& shape) const {
     Tensor c = Tensor::empty(shape, a.dtype(), a.device());
     dispatch(a, "matmul", [&]<class T>(auto device) {
       kernels::batched_gemm(device, ta, tb, batch_, m, n, k, a.data<T>(), b.data<T>(), c.data<T>());
@@ -81,6 +89,8 @@ class MatmulOp final : public Op {
 
 }  // namespace
 
-Var matmul(const Var& a, const Var& b, const MatmulOptions& options) { return apply<MatmulOp>({a, b}, options); }
+Var matmul(const Var& a, const Var& b, const MatmulOptions& options) {
+  return apply<MatmulOp>({a, b}, options);
+}
 
 }  // namespace atto

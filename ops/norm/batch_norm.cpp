@@ -8,7 +8,8 @@ const Schema batch_norm_schema{{
     .name = "batch_norm",
     .signature = "x[N,D], weight[D], bias[D] -> y[N,D]",
     .formula = "y_nd = weight_d xhat_nd + bias_d, xhat_nd = (x_nd - mean_d) / sqrt(var_d + epsilon)",
-    .gradient = "dx = weight / sqrt(var + epsilon) (dy - mean_n dy - xhat mean_n(dy xhat)), dweight = sum_n dy xhat, dbias = sum_n dy",
+    .gradient = "dx = weight / sqrt(var + epsilon) (dy - mean_n dy - xhat mean_n(dy xhat)), dweight = sum_n dy xhat, "
+                "dbias = sum_n dy",
     .cost = "8 N D FLOP, 4 N D values moved",
 }};
 const Schema batch_norm_inference_schema{{
@@ -26,10 +27,16 @@ class BatchNormOp final : public Op {
  public:
   BatchNormOp(double epsilon, BatchStatistics* statistics) : epsilon_(epsilon), statistics_(statistics) {}
   BatchNormOp(double epsilon, const Tensor& mean, const Tensor& variance)
-      : epsilon_(epsilon), given_(true), mean_(mean.clone()), variance_(variance.clone()) {  // a module may update its own
+      : epsilon_(epsilon),
+        given_(true),
+        mean_(mean.clone()),
+        variance_(variance.clone()) {  // a module may update its own
     if (mean.rank() != 1 || variance.shape() != mean.shape())
-      throw ShapeError({.op = "batch_norm_inference", .argument = "mean, variance", .got = mean.str() + ", " + variance.str(),
-                        .expected = "[D] both", .hint = {}});
+      throw ShapeError({.op = "batch_norm_inference",
+                        .argument = "mean, variance",
+                        .got = mean.str() + ", " + variance.str(),
+                        .expected = "[D] both",
+                        .hint = {}});
   }
 
   const Schema& schema() const override { return given_ ? batch_norm_inference_schema : batch_norm_schema; }
@@ -49,8 +56,8 @@ class BatchNormOp final : public Op {
     }
     dispatch(x_, schema().name(), [&]<class T>(auto device) {
       if (!given_) kernels::column_moments(device, rows, columns, x_.data<T>(), mean_.data<T>(), variance_.data<T>());
-      kernels::normalise_columns(device, rows, columns, epsilon_, x_.data<T>(), mean_.data<T>(), variance_.data<T>(), weight_.data<T>(),
-                                 in[2].data<T>(), y.data<T>());
+      kernels::normalise_columns(device, rows, columns, epsilon_, x_.data<T>(), mean_.data<T>(), variance_.data<T>(),
+                                 weight_.data<T>(), in[2].data<T>(), y.data<T>());
     });
     return y;
   }
@@ -62,8 +69,9 @@ class BatchNormOp final : public Op {
     const Tensor dx = wanted(0, x_.shape()), dweight = wanted(1, weight_.shape()), dbias = wanted(2, weight_.shape());
     dispatch(x_, schema().name(), [&]<class T>(auto device) {
       const auto pointer = [](const Tensor& tensor) { return tensor.defined() ? tensor.data<T>() : nullptr; };
-      kernels::column_norm_gradient(device, x_.size(0), x_.size(1), epsilon_, given_, gradient.data<T>(), x_.data<T>(), mean_.data<T>(),
-                                    variance_.data<T>(), weight_.data<T>(), pointer(dx), pointer(dweight), pointer(dbias));
+      kernels::column_norm_gradient(device, x_.size(0), x_.size(1), epsilon_, given_, gradient.data<T>(), x_.data<T>(),
+                                    mean_.data<T>(), variance_.data<T>(), weight_.data<T>(), pointer(dx),
+                                    pointer(dweight), pointer(dbias));
     });
     if (dx.defined()) gradients.add(0, dx);
     if (dweight.defined()) gradients.add(1, dweight);
@@ -88,7 +96,8 @@ Var batch_norm(const Var& x, const Var& weight, const Var& bias, double epsilon,
   return apply<BatchNormOp>({x, weight, bias}, epsilon, statistics);
 }
 
-Var batch_norm_inference(const Var& x, const Var& weight, const Var& bias, const Tensor& mean, const Tensor& variance, double epsilon) {
+Var batch_norm_inference(const Var& x, const Var& weight, const Var& bias, const Tensor& mean, const Tensor& variance,
+                         double epsilon) {
   return apply<BatchNormOp>({x, weight, bias}, epsilon, mean, variance);
 }
 

@@ -10,22 +10,24 @@ template <class Isa, class T>
 void moments_chunk(std::int64_t rows, std::int64_t columns, const T* x, T* mean, T* sum);
 /// y_nd = (x_nd - mean_d) scale_d + shift_d
 template <class Isa, class T>
-void normalise_columns_chunk(std::int64_t rows, std::int64_t columns, const T* x, const T* mean, const T* scale, const T* shift, T* y);
+void normalise_columns_chunk(std::int64_t rows, std::int64_t columns, const T* x, const T* mean, const T* scale,
+                             const T* shift, T* y);
 /// sum_g_d = sum_n g_nd, sum_gx_d = sum_n g_nd (x_nd - mean_d)
 template <class Isa, class T>
-void column_gradient_sums_chunk(std::int64_t rows, std::int64_t columns, const T* g, const T* x, const T* mean, T* sum_g, T* sum_gx);
+void column_gradient_sums_chunk(std::int64_t rows, std::int64_t columns, const T* g, const T* x, const T* mean,
+                                T* sum_g, T* sum_gx);
 /// dx_nd = scale_d (g_nd - a_d - (x_nd - mean_d) b_d)
 template <class Isa, class T>
-void column_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* g, const T* x, const T* mean, const T* scale, const T* a,
-                           const T* b, T* dx);
+void column_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* g, const T* x, const T* mean,
+                           const T* scale, const T* a, const T* b, T* dx);
 
 /// mean and bias may be null.
 template <class Isa, class T>
-void normalise_rows_chunk(std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* weight, const T* bias, T* mean,
-                          T* inverse, T* y);
+void normalise_rows_chunk(std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* weight,
+                          const T* bias, T* mean, T* inverse, T* y);
 /// dx, unless null, and the sums over these rows for weight and bias, unless null. mean may be null.
 template <class Isa, class T>
-void row_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* g, const T* x, const T* mean, const T* inverse, const T* weight,
-                        T* dx, T* dweight, T* dbias);
+void row_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* g, const T* x, const T* mean,
+                        const T* inverse, const T* weight, T* dx, T* dweight, T* dbias);
 
 }  // namespace atto::kernels

@@ -8,8 +8,8 @@ namespace atto {
 
 extern const Schema layer_norm_schema, rms_norm_schema, batch_norm_schema, batch_norm_inference_schema;
 
-/// y_nd = gamma_d (x_nd - mean_n) / sqrt(var_n + epsilon) + beta_d, statistics over each row, biased variance (Ba et al. 2016).
-/// x[...,D], weight[D], bias?[D] -> y[...,D]; gradient to all three. Cost: about 8 FLOP per value.
+/// y_nd = gamma_d (x_nd - mean_n) / sqrt(var_n + epsilon) + beta_d, statistics over each row, biased variance (Ba et
+/// al. 2016). x[...,D], weight[D], bias?[D] -> y[...,D]; gradient to all three. Cost: about 8 FLOP per value.
 Var layer_norm(const Var& x, const Var& weight, const Var& bias, double epsilon = 1e-5);
 
 /// y_nd = gamma_d x_nd / sqrt(mean_d x_nd^2 + epsilon) (Zhang and Sennrich 2019). x[...,D], weight[D].
@@ -22,14 +22,16 @@ struct BatchStatistics {
   std::int64_t rows = 0;
 };
 
-/// y_nd = gamma_d (x_nd - mean_d) / sqrt(var_d + epsilon) + beta_d with the statistics of all N rows, every node of a ragged
-/// batch counted once (Ioffe and Szegedy 2015, algorithm 1). x[N,D]; gradient to x, weight and bias; `statistics`, when given,
-/// receives what a module keeps as running values. No rows give no rows and statistics of zero rows; one row gives the bias.
-/// Two passes, sums over fixed chunks: bits do not depend on threads. Cost: about 8 FLOP per value.
+/// y_nd = gamma_d (x_nd - mean_d) / sqrt(var_d + epsilon) + beta_d with the statistics of all N rows, every node of a
+/// ragged batch counted once (Ioffe and Szegedy 2015, algorithm 1). x[N,D]; gradient to x, weight and bias;
+/// `statistics`, when given, receives what a module keeps as running values. No rows give no rows and statistics of
+/// zero rows; one row gives the bias. Two passes, sums over fixed chunks: bits do not depend on threads. Cost: about 8
+/// FLOP per value.
 Var batch_norm(const Var& x, const Var& weight, const Var& bias, double epsilon, BatchStatistics* statistics);
 
 /// The same with statistics that are given (evaluation).
-Var batch_norm_inference(const Var& x, const Var& weight, const Var& bias, const Tensor& mean, const Tensor& variance, double epsilon);
+Var batch_norm_inference(const Var& x, const Var& weight, const Var& bias, const Tensor& mean, const Tensor& variance,
+                         double epsilon);
 
 /// The same from other operations.
 Var layer_norm_reference(const Var& x, const Var& weight, const Var& bias, double epsilon = 1e-5);
@@ -45,22 +47,22 @@ template <class T>
 void column_moments(Cpu, std::int64_t rows, std::int64_t columns, const T* x, T* mean, T* variance);
 /// y_nd = (x_nd - mean_d) / sqrt(variance_d + epsilon) weight_d + bias_d
 template <class T>
-void normalise_columns(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* mean, const T* variance,
-                       const T* weight, const T* bias, T* y);
+void normalise_columns(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* mean,
+                       const T* variance, const T* weight, const T* bias, T* y);
 /// The gradients that are not null. `given`: the moments are constants, not those of x.
 template <class T>
-void column_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, bool given, const T* g, const T* x, const T* mean,
-                          const T* variance, const T* weight, T* dx, T* dweight, T* dbias);
+void column_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, bool given, const T* g,
+                          const T* x, const T* mean, const T* variance, const T* weight, T* dx, T* dweight, T* dbias);
 
 // Rows: mean and inverse deviation are [N]. RMS norm has no mean and no bias: null.
 
 template <class T>
-void normalise_rows(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* weight, const T* bias, T* mean,
-                    T* inverse, T* y);
+void normalise_rows(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* weight,
+                    const T* bias, T* mean, T* inverse, T* y);
 /// The gradients that are not null.
 template <class T>
-void row_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, const T* g, const T* x, const T* mean, const T* inverse,
-                       const T* weight, T* dx, T* dweight, T* dbias);
+void row_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, const T* g, const T* x, const T* mean,
+                       const T* inverse, const T* weight, T* dx, T* dweight, T* dbias);
 
 }  // namespace kernels
 }  // namespace atto

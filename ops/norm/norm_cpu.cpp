@@ -12,7 +12,9 @@ namespace {
 // Rows whose sums are taken in T; sums of chunks are combined in float64, in order.
 constexpr std::int64_t kRows = 128;
 
-std::int64_t chunks_of(std::int64_t rows) { return (rows + kRows - 1) / kRows; }
+std::int64_t chunks_of(std::int64_t rows) {
+  return (rows + kRows - 1) / kRows;
+}
 
 // parts[chunk, width] -> sums[width]
 template <class T>
@@ -28,7 +30,8 @@ void combine(std::int64_t chunks, std::int64_t width, const T* parts, T* sums) {
 
 template <class T>
 void column_moments(Cpu, std::int64_t rows, std::int64_t columns, const T* x, T* mean, T* variance) {
-  // Two passes over a chunk while it is in the cache; then the moments of chunks are joined (Chan, Golub, LeVeque 1979).
+  // Two passes over a chunk while it is in the cache; then the moments of chunks are joined (Chan, Golub, LeVeque
+  // 1979).
   const std::int64_t chunks = chunks_of(rows);
   const Tensor memory = Tensor::empty(Shape{chunks, 2, columns}, dtype_of<T>);
   T* parts = memory.data<T>();
@@ -53,8 +56,8 @@ void column_moments(Cpu, std::int64_t rows, std::int64_t columns, const T* x, T*
 }
 
 template <class T>
-void normalise_columns(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* mean, const T* variance,
-                       const T* weight, const T* bias, T* y) {
+void normalise_columns(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* mean,
+                       const T* variance, const T* weight, const T* bias, T* y) {
   const Tensor memory = Tensor::empty(Shape{columns}, dtype_of<T>);
   T* scale = memory.data<T>();
   for (std::int64_t d = 0; d < columns; ++d) scale[d] = static_cast<T>(weight[d] / std::sqrt(variance[d] + epsilon));
@@ -66,8 +69,8 @@ void normalise_columns(Cpu, std::int64_t rows, std::int64_t columns, double epsi
 }
 
 template <class T>
-void column_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, bool given, const T* g, const T* x, const T* mean,
-                          const T* variance, const T* weight, T* dx, T* dweight, T* dbias) {
+void column_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, bool given, const T* g,
+                          const T* x, const T* mean, const T* variance, const T* weight, T* dx, T* dweight, T* dbias) {
   // sums: of g, and of g (x - mean). Where the moments are constants, dx does without.
   Tensor sums = Tensor::zeros(Shape{2, columns}, dtype_of<T>);
   const T *sum_g = sums.data<T>(), *sum_gx = sum_g + columns;
@@ -78,7 +81,8 @@ void column_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, double e
       T* parts = memory.data<T>();
       parallel_chunks(rows, kRows, columns, [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
         T* part = parts + chunk * 2 * columns;
-        column_gradient_sums_chunk<Isa>(end - begin, columns, g + begin * columns, x + begin * columns, mean, part, part + columns);
+        column_gradient_sums_chunk<Isa>(end - begin, columns, g + begin * columns, x + begin * columns, mean, part,
+                                        part + columns);
       });
       combine(chunks, 2 * columns, parts, sums.data<T>());
     }
@@ -95,32 +99,34 @@ void column_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, double e
     }
     if (dx)
       parallel_for(rows, columns, [&](std::int64_t begin, std::int64_t end) {
-        column_gradient_chunk<Isa>(end - begin, columns, g + begin * columns, x + begin * columns, mean, scale, a, b, dx + begin * columns);
+        column_gradient_chunk<Isa>(end - begin, columns, g + begin * columns, x + begin * columns, mean, scale, a, b,
+                                   dx + begin * columns);
       });
   });
 }
 
 template <class T>
-void normalise_rows(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* weight, const T* bias, T* mean,
-                    T* inverse, T* y) {
+void normalise_rows(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* weight,
+                    const T* bias, T* mean, T* inverse, T* y) {
   with_isa([&]<class Isa>() {
     parallel_for(rows, 16 + 2 * columns, [&](std::int64_t begin, std::int64_t end) {
-      normalise_rows_chunk<Isa>(end - begin, columns, epsilon, x + begin * columns, weight, bias, mean ? mean + begin : nullptr,
-                                inverse + begin, y + begin * columns);
+      normalise_rows_chunk<Isa>(end - begin, columns, epsilon, x + begin * columns, weight, bias,
+                                mean ? mean + begin : nullptr, inverse + begin, y + begin * columns);
     });
   });
 }
 
 template <class T>
-void row_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, const T* g, const T* x, const T* mean, const T* inverse,
-                       const T* weight, T* dx, T* dweight, T* dbias) {
+void row_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, const T* g, const T* x, const T* mean,
+                       const T* inverse, const T* weight, T* dx, T* dweight, T* dbias) {
   const std::int64_t chunks = chunks_of(rows);
   const Tensor memory = Tensor::empty(Shape{2, chunks, columns}, dtype_of<T>);
   T *weights = memory.data<T>(), *biases = weights + chunks * columns;
   with_isa([&]<class Isa>() {
     parallel_chunks(rows, kRows, 16 + 3 * columns, [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
-      row_gradient_chunk<Isa>(end - begin, columns, g + begin * columns, x + begin * columns, mean ? mean + begin : nullptr, inverse + begin,
-                              weight, dx ? dx + begin * columns : nullptr, dweight ? weights + chunk * columns : nullptr,
+      row_gradient_chunk<Isa>(end - begin, columns, g + begin * columns, x + begin * columns,
+                              mean ? mean + begin : nullptr, inverse + begin, weight,
+                              dx ? dx + begin * columns : nullptr, dweight ? weights + chunk * columns : nullptr,
                               dbias ? biases + chunk * columns : nullptr);
     });
   });
@@ -128,13 +134,15 @@ void row_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, const T* g,
   if (dbias) combine(chunks, columns, biases, dbias);
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                                         \
-  template void column_moments(Cpu, std::int64_t, std::int64_t, const T*, T*, T*);                                                  \
-  template void normalise_columns(Cpu, std::int64_t, std::int64_t, double, const T*, const T*, const T*, const T*, const T*, T*);   \
-  template void column_norm_gradient(Cpu, std::int64_t, std::int64_t, double, bool, const T*, const T*, const T*, const T*, const T*, \
-                                     T*, T*, T*);                                                                                   \
-  template void normalise_rows(Cpu, std::int64_t, std::int64_t, double, const T*, const T*, const T*, T*, T*, T*);                  \
-  template void row_norm_gradient(Cpu, std::int64_t, std::int64_t, const T*, const T*, const T*, const T*, const T*, T*, T*, T*);
+#define ATTO_INSTANTIATE(T)                                                                                          \
+  template void column_moments(Cpu, std::int64_t, std::int64_t, const T*, T*, T*);                                   \
+  template void normalise_columns(Cpu, std::int64_t, std::int64_t, double, const T*, const T*, const T*, const T*,   \
+                                  const T*, T*);                                                                     \
+  template void column_norm_gradient(Cpu, std::int64_t, std::int64_t, double, bool, const T*, const T*, const T*,    \
+                                     const T*, const T*, T*, T*, T*);                                                \
+  template void normalise_rows(Cpu, std::int64_t, std::int64_t, double, const T*, const T*, const T*, T*, T*, T*);   \
+  template void row_norm_gradient(Cpu, std::int64_t, std::int64_t, const T*, const T*, const T*, const T*, const T*, \
+                                  T*, T*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)
 #undef ATTO_INSTANTIATE

@@ -9,10 +9,11 @@ void fill(std::int64_t n, T value, T* __restrict y) {
   for (std::int64_t d = 0; d < n; ++d) y[d] = value;
 }
 
-// total_d += the sum of f(n, d) over rows, four rows at a time: `total` is read and written once for all of them, and four
-// short chains of additions take the place of a long one.
+// total_d += the sum of f(n, d) over rows, four rows at a time: `total` is read and written once for all of them, and
+// four short chains of additions take the place of a long one.
 template <class T, class F>
-[[gnu::always_inline]] inline void add_over_rows(std::int64_t rows, std::int64_t columns, T* __restrict total, const F& f) {
+[[gnu::always_inline]] inline void add_over_rows(std::int64_t rows, std::int64_t columns, T* __restrict total,
+                                                 const F& f) {
   std::int64_t n = 0;
   for (; n + 4 <= rows; n += 4)
     for (std::int64_t d = 0; d < columns; ++d) total[d] += (f(n, d) + f(n + 1, d)) + (f(n + 2, d) + f(n + 3, d));
@@ -34,7 +35,8 @@ template <int N, class T, class F>
 }  // namespace
 
 template <class Isa, class T>
-void moments_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict x, T* __restrict mean, T* __restrict sum) {
+void moments_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict x, T* __restrict mean,
+                   T* __restrict sum) {
   fill(columns, T(0), mean);
   fill(columns, T(0), sum);
   add_over_rows(rows, columns, mean, [&](std::int64_t n, std::int64_t d) { return x[n * columns + d]; });
@@ -49,7 +51,8 @@ template <class Isa, class T>
 void normalise_columns_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict x, const T* __restrict mean,
                              const T* __restrict scale, const T* __restrict shift, T* __restrict y) {
   for (std::int64_t n = 0; n < rows; ++n)
-    for (std::int64_t d = 0; d < columns; ++d) y[n * columns + d] = (x[n * columns + d] - mean[d]) * scale[d] + shift[d];
+    for (std::int64_t d = 0; d < columns; ++d)
+      y[n * columns + d] = (x[n * columns + d] - mean[d]) * scale[d] + shift[d];
 }
 
 template <class Isa, class T>
@@ -58,31 +61,38 @@ void column_gradient_sums_chunk(std::int64_t rows, std::int64_t columns, const T
   fill(columns, T(0), sum_g);
   fill(columns, T(0), sum_gx);
   add_over_rows(rows, columns, sum_g, [&](std::int64_t n, std::int64_t d) { return g[n * columns + d]; });
-  add_over_rows(rows, columns, sum_gx, [&](std::int64_t n, std::int64_t d) { return g[n * columns + d] * (x[n * columns + d] - mean[d]); });
+  add_over_rows(rows, columns, sum_gx,
+                [&](std::int64_t n, std::int64_t d) { return g[n * columns + d] * (x[n * columns + d] - mean[d]); });
 }
 
 template <class Isa, class T>
-void column_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict g, const T* __restrict x, const T* __restrict mean,
-                           const T* __restrict scale, const T* __restrict a, const T* __restrict b, T* __restrict dx) {
+void column_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict g, const T* __restrict x,
+                           const T* __restrict mean, const T* __restrict scale, const T* __restrict a,
+                           const T* __restrict b, T* __restrict dx) {
   for (std::int64_t n = 0; n < rows; ++n)
     for (std::int64_t d = 0; d < columns; ++d)
       dx[n * columns + d] = scale[d] * ((g[n * columns + d] - a[d]) - (x[n * columns + d] - mean[d]) * b[d]);
 }
 
 template <class Isa, class T>
-void normalise_rows_chunk(std::int64_t rows, std::int64_t columns, double epsilon, const T* __restrict x, const T* __restrict weight,
-                          const T* __restrict bias, T* __restrict mean, T* __restrict inverse, T* __restrict y) {
+void normalise_rows_chunk(std::int64_t rows, std::int64_t columns, double epsilon, const T* __restrict x,
+                          const T* __restrict weight, const T* __restrict bias, T* __restrict mean,
+                          T* __restrict inverse, T* __restrict y) {
   using simd::load;
   simd::with_lanes<Isa, T>(columns, [&]<int N>() {
     for (std::int64_t n = 0; n < rows; ++n) {
       const T* row = x + n * columns;
       T* out = y + n * columns;
       T middle = 0;
-      if (mean) mean[n] = middle = sum_over_row<N, T>(columns, [&]<int M>(std::int64_t d) { return load<M>(row + d); }) / static_cast<T>(columns);
-      const T variance = sum_over_row<N, T>(columns, [&]<int M>(std::int64_t d) {
-                           const auto difference = load<M>(row + d) - middle;
-                           return difference * difference;
-                         }) / static_cast<T>(columns);
+      if (mean)
+        mean[n] = middle = sum_over_row<N, T>(columns, [&]<int M>(std::int64_t d) { return load<M>(row + d); }) /
+                           static_cast<T>(columns);
+      const T variance = sum_over_row<N, T>(columns,
+                                            [&]<int M>(std::int64_t d) {
+                                              const auto difference = load<M>(row + d) - middle;
+                                              return difference * difference;
+                                            }) /
+                         static_cast<T>(columns);
       const T scale = inverse[n] = static_cast<T>(1 / __builtin_sqrt(variance + epsilon));
       if (bias)
         for (std::int64_t d = 0; d < columns; ++d) out[d] = (row[d] - middle) * scale * weight[d] + bias[d];
@@ -93,9 +103,9 @@ void normalise_rows_chunk(std::int64_t rows, std::int64_t columns, double epsilo
 }
 
 template <class Isa, class T>
-void row_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict g, const T* __restrict x, const T* __restrict mean,
-                        const T* __restrict inverse, const T* __restrict weight, T* __restrict dx, T* __restrict dweight,
-                        T* __restrict dbias) {
+void row_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict g, const T* __restrict x,
+                        const T* __restrict mean, const T* __restrict inverse, const T* __restrict weight,
+                        T* __restrict dx, T* __restrict dweight, T* __restrict dbias) {
   using simd::load;
   if (dx)
     simd::with_lanes<Isa, T>(columns, [&]<int N>() {
@@ -104,14 +114,15 @@ void row_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* __rest
         const T* row = x + n * columns;
         T* out = dx + n * columns;
         const T middle = mean ? mean[n] : T(0), scale = inverse[n];
-        // h = g weight, its mean and that of h xhat. h is stored, since a product that is not rounded before the mean is taken
-        // off would leave a remainder where dx is 0.
+        // h = g weight, its mean and that of h xhat. h is stored, since a product that is not rounded before the mean
+        // is taken off would leave a remainder where dx is 0.
         const T sum_h = sum_over_row<N, T>(columns, [&]<int M>(std::int64_t d) {
           const auto h = load<M>(gradient + d) * load<M>(weight + d);
           simd::store(out + d, h);
           return h;
         });
-        const T sum_hx = sum_over_row<N, T>(columns, [&]<int M>(std::int64_t d) { return load<M>(out + d) * (load<M>(row + d) - middle); });
+        const T sum_hx = sum_over_row<N, T>(
+            columns, [&]<int M>(std::int64_t d) { return load<M>(out + d) * (load<M>(row + d) - middle); });
         const T a = mean ? sum_h / static_cast<T>(columns) : T(0), b = sum_hx / static_cast<T>(columns) * scale * scale;
         for (std::int64_t d = 0; d < columns; ++d) out[d] = scale * ((out[d] - a) - (row[d] - middle) * b);
       }
@@ -119,9 +130,13 @@ void row_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* __rest
   if (dweight) {
     fill(columns, T(0), dweight);
     if (mean)
-      add_over_rows(rows, columns, dweight, [&](std::int64_t n, std::int64_t d) { return g[n * columns + d] * ((x[n * columns + d] - mean[n]) * inverse[n]); });
+      add_over_rows(rows, columns, dweight, [&](std::int64_t n, std::int64_t d) {
+        return g[n * columns + d] * ((x[n * columns + d] - mean[n]) * inverse[n]);
+      });
     else
-      add_over_rows(rows, columns, dweight, [&](std::int64_t n, std::int64_t d) { return g[n * columns + d] * (x[n * columns + d] * inverse[n]); });
+      add_over_rows(rows, columns, dweight, [&](std::int64_t n, std::int64_t d) {
+        return g[n * columns + d] * (x[n * columns + d] * inverse[n]);
+      });
   }
   if (dbias) {
     fill(columns, T(0), dbias);
@@ -129,14 +144,18 @@ void row_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* __rest
   }
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                                       \
-  template void moments_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, T*, T*);                                            \
-  template void normalise_columns_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*, T*);        \
-  template void column_gradient_sums_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, T*, T*);           \
-  template void column_gradient_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*, const T*,     \
-                                                const T*, T*);                                                                    \
-  template void normalise_rows_chunk<ATTO_ISA>(std::int64_t, std::int64_t, double, const T*, const T*, const T*, T*, T*, T*);     \
-  template void row_gradient_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*, const T*, T*, T*, T*);
+#define ATTO_INSTANTIATE(T)                                                                                           \
+  template void moments_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, T*, T*);                                \
+  template void normalise_columns_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*, \
+                                                  T*);                                                                \
+  template void column_gradient_sums_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, T*,    \
+                                                     T*);                                                             \
+  template void column_gradient_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*,   \
+                                                const T*, const T*, T*);                                              \
+  template void normalise_rows_chunk<ATTO_ISA>(std::int64_t, std::int64_t, double, const T*, const T*, const T*, T*,  \
+                                               T*, T*);                                                               \
+  template void row_gradient_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*,      \
+                                             const T*, T*, T*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)
 #undef ATTO_INSTANTIATE

@@ -7,14 +7,16 @@ const Schema layer_norm_schema{{
     .name = "layer_norm",
     .signature = "x[...,D], weight[D], bias?[D] -> y[...,D]",
     .formula = "y_nd = weight_d xhat_nd + bias_d, xhat_nd = (x_nd - mean_n) / sqrt(var_n + epsilon)",
-    .gradient = "dx = (h - mean_d h - xhat mean_d(h xhat)) / sqrt(var + epsilon) with h = dy weight; dweight = sum_n dy xhat, dbias = sum_n dy",
+    .gradient = "dx = (h - mean_d h - xhat mean_d(h xhat)) / sqrt(var + epsilon) with h = dy weight; dweight = sum_n "
+                "dy xhat, dbias = sum_n dy",
     .cost = "8 N D FLOP, 2 N D values moved",
 }};
 const Schema rms_norm_schema{{
     .name = "rms_norm",
     .signature = "x[...,D], weight[D] -> y[...,D]",
     .formula = "y_nd = weight_d xhat_nd, xhat_nd = x_nd / sqrt(mean_d x_nd^2 + epsilon)",
-    .gradient = "dx = (h - xhat mean_d(h xhat)) / sqrt(mean_d x^2 + epsilon) with h = dy weight; dweight = sum_n dy xhat",
+    .gradient =
+        "dx = (h - xhat mean_d(h xhat)) / sqrt(mean_d x^2 + epsilon) with h = dy weight; dweight = sum_n dy xhat",
     .cost = "6 N D FLOP, 2 N D values moved",
 }};
 
@@ -49,8 +51,8 @@ class RowNorm final : public Op {
     const Tensor dbias = centre_ ? wanted(2, weight_.shape()) : Tensor();
     dispatch(x_, schema().name(), [&]<class T>(auto device) {
       const auto pointer = [](const Tensor& tensor) { return tensor.defined() ? tensor.data<T>() : nullptr; };
-      kernels::row_norm_gradient(device, rows_, columns_, gradient.data<T>(), x_.data<T>(), pointer(mean_), inverse_.data<T>(),
-                                 weight_.data<T>(), pointer(dx), pointer(dweight), pointer(dbias));
+      kernels::row_norm_gradient(device, rows_, columns_, gradient.data<T>(), x_.data<T>(), pointer(mean_),
+                                 inverse_.data<T>(), weight_.data<T>(), pointer(dx), pointer(dweight), pointer(dbias));
     });
     if (dx.defined()) gradients.add(0, dx);
     if (dweight.defined()) gradients.add(1, dweight);
@@ -58,7 +60,8 @@ class RowNorm final : public Op {
   }
 
   Cost cost() const override {
-    return {.flops = (centre_ ? 8.0 : 6.0) * static_cast<double>(x_.numel()), .bytes = 2.0 * static_cast<double>(x_.bytes())};
+    return {.flops = (centre_ ? 8.0 : 6.0) * static_cast<double>(x_.numel()),
+            .bytes = 2.0 * static_cast<double>(x_.bytes())};
   }
 
  private:
@@ -70,7 +73,11 @@ class RowNorm final : public Op {
 
 }  // namespace
 
-Var layer_norm(const Var& x, const Var& weight, const Var& bias, double epsilon) { return apply<RowNorm>({x, weight, bias}, true, epsilon); }
-Var rms_norm(const Var& x, const Var& weight, double epsilon) { return apply<RowNorm>({x, weight}, false, epsilon); }
+Var layer_norm(const Var& x, const Var& weight, const Var& bias, double epsilon) {
+  return apply<RowNorm>({x, weight, bias}, true, epsilon);
+}
+Var rms_norm(const Var& x, const Var& weight, double epsilon) {
+  return apply<RowNorm>({x, weight}, false, epsilon);
+}
 
 }  // namespace atto

@@ -1,16 +1,17 @@
 #pragma once
-// One functor per pointwise operation: f(x), and df(x, y) = f'(x) where y = f(x) is at hand. M supplies exp and its kind for
-// a device or an instruction set (core/simd_math.hpp). kFlops counts an exp as 16. At a kink the derivative is that of the
-// side named in pointwise.hpp. No std templates here: these are compiled once per instruction set.
+// One functor per pointwise operation: f(x), and df(x, y) = f'(x) where y = f(x) is at hand. M supplies exp and its
+// kind for a device or an instruction set (core/simd_math.hpp). kFlops counts an exp as 16. At a kink the derivative is
+// that of the side named in pointwise.hpp. No std templates here: these are compiled once per instruction set.
 
 #include "core/device.hpp"
 
 namespace atto::pointwise {
 
 /// Every functor; kernels are instantiated from this list.
-#define ATTO_POINTWISE_FUNCTORS(X)                                                                                    \
-  X(Scale) X(Abs) X(Square) X(Sqrt) X(Rsqrt) X(Reciprocal) X(Pow) X(Clamp) X(Exp) X(Log) X(Log1p) X(Sigmoid) X(LogSigmoid) \
-  X(Tanh) X(Softplus) X(Relu) X(LeakyRelu) X(Elu) X(Gelu) X(GeluTanh) X(Silu)
+#define ATTO_POINTWISE_FUNCTORS(X)                                                                                \
+  X(Scale)                                                                                                        \
+  X(Abs) X(Square) X(Sqrt) X(Rsqrt) X(Reciprocal) X(Pow) X(Clamp) X(Exp) X(Log) X(Log1p) X(Sigmoid) X(LogSigmoid) \
+      X(Tanh) X(Softplus) X(Relu) X(LeakyRelu) X(Elu) X(Gelu) X(GeluTanh) X(Silu)
 
 /// y = x, for kernels that end in a functor; no operation of its own.
 struct Identity {

@@ -1,16 +1,16 @@
 #pragma once
-// Operations y_i = f(x_i) on any shape; the functions stand in functors.hpp. Common to all: gradient dx_i = f'(x_i) dy_i, an
-// empty input gives an empty result, 2 values moved per element. float32 errors are at most 4 units in the last place of the
-// largest term.
+// Operations y_i = f(x_i) on any shape; the functions stand in functors.hpp. Common to all: gradient dx_i = f'(x_i)
+// dy_i, an empty input gives an empty result, 2 values moved per element. float32 errors are at most 4 units in the
+// last place of the largest term.
 
 #include "autograd/var.hpp"
 #include "core/device.hpp"
 
 namespace atto {
 
-extern const Schema scale_schema, abs_schema, square_schema, sqrt_schema, rsqrt_schema, reciprocal_schema, pow_schema, clamp_schema,
-    exp_schema, log_schema, log1p_schema, sigmoid_schema, log_sigmoid_schema, tanh_schema, softplus_schema, relu_schema,
-    leaky_relu_schema, elu_schema, gelu_schema, gelu_tanh_schema, silu_schema;
+extern const Schema scale_schema, abs_schema, square_schema, sqrt_schema, rsqrt_schema, reciprocal_schema, pow_schema,
+    clamp_schema, exp_schema, log_schema, log1p_schema, sigmoid_schema, log_sigmoid_schema, tanh_schema,
+    softplus_schema, relu_schema, leaky_relu_schema, elu_schema, gelu_schema, gelu_tanh_schema, silu_schema;
 
 /// a x + b
 Var scale(const Var& x, double a, double b = 0);

@@ -5,7 +5,8 @@
 
 namespace atto::kernels {
 
-// Elementary operations per element as the parallel policy counts them: a vector does 16 of a functor's in the time of one.
+// Elementary operations per element as the parallel policy counts them: a vector does 16 of a functor's in the time of
+// one.
 template <class F>
 constexpr int kWork = 1 + F::kFlops / 16;
 
@@ -27,11 +28,12 @@ void pointwise_gradient(Cpu, F f, std::int64_t n, const T* x, const T* y, const 
   });
 }
 
-#define ATTO_INSTANTIATE(F)                                                                                        \
-  template void pointwise(Cpu, pointwise::F, std::int64_t, const float*, float*);                                  \
-  template void pointwise(Cpu, pointwise::F, std::int64_t, const double*, double*);                                \
+#define ATTO_INSTANTIATE(F)                                                                                            \
+  template void pointwise(Cpu, pointwise::F, std::int64_t, const float*, float*);                                      \
+  template void pointwise(Cpu, pointwise::F, std::int64_t, const double*, double*);                                    \
   template void pointwise_gradient(Cpu, pointwise::F, std::int64_t, const float*, const float*, const float*, float*); \
-  template void pointwise_gradient(Cpu, pointwise::F, std::int64_t, const double*, const double*, const double*, double*);
+  template void pointwise_gradient(Cpu, pointwise::F, std::int64_t, const double*, const double*, const double*,       \
+                                   double*);
 ATTO_POINTWISE_FUNCTORS(ATTO_INSTANTIATE)
 #undef ATTO_INSTANTIATE
 

@@ -1,7 +1,7 @@
 // Gradients of some query rows of one (graph, head), the fast kernel.
-// Probabilities are recomputed from row_max and row_inverse in tiles that stay in the first-level cache; five products, all with
-// operands held in registers; table gradients are histograms of four copies, so that equal buckets in a row do not wait for
-// each other.
+// Probabilities are recomputed from row_max and row_inverse in tiles that stay in the first-level cache; five products,
+// all with operands held in registers; table gradients are histograms of four copies, so that equal buckets in a row do
+// not wait for each other.
 
 #include "ops/ragged_attention/scores.hpp"
 
@@ -61,8 +61,9 @@ struct AttentionTile {
   const T *top, *inverse;  // with stride heads
   std::int64_t heads;
   const T* delta;
-  T* spare;                          // [kKeyBlock], twice
-  T *at_multiply, *at_add, *at_gate;  // [kKeyBlock] what a row adds to the tables, without the factor scale; null: not wanted
+  T* spare;  // [kKeyBlock], twice
+  T *at_multiply, *at_add,
+      *at_gate;  // [kKeyBlock] what a row adds to the tables, without the factor scale; null: not wanted
   T* histograms;
   T* dense;  // gradient, at (0, 0) of the head; null: not wanted
 
@@ -76,11 +77,13 @@ struct AttentionTile {
       const std::int64_t seen = terms.visible(i) - first_key;
       const std::uint8_t* bucket = terms.bucket_row(i, first_key, columns, reinterpret_cast<std::uint8_t*>(spare));
       const T* dense_logits = terms.dense_row(i, first_key, columns, spare + kKeyBlock);
-      const V row_top = splat<N>(top[r * heads]), row_inverse = splat<N>(inverse[r * heads]), row_delta = splat<N>(delta[r]);
+      const V row_top = splat<N>(top[r * heads]), row_inverse = splat<N>(inverse[r * heads]),
+              row_delta = splat<N>(delta[r]);
       for (std::int64_t j = 0; j < columns; j += N) {
         const V dot = load<N>(s_row + j);
         const V factor = terms.multiplier(kind, bucket, j);
-        const V p = exp_below<T, N>(terms.logits(kind, dot, factor, bucket, dense_logits, j, seen) - row_top) * row_inverse;
+        const V p =
+            exp_below<T, N>(terms.logits(kind, dot, factor, bucket, dense_logits, j, seen) - row_top) * row_inverse;
         V w = p, dp = load<N>(dw_row + j);
         if (kind.dropout(terms)) {
           const V kept = load<N>(keep + r * stride + j);
@@ -112,7 +115,8 @@ struct AttentionTile {
 
 template <class Isa, class T>
 void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const RaggedAttentionGradients<T>& gradients,
-                                     const RaggedAttentionPiece& piece, const RaggedAttentionPartial<T>& partial, T* scratch) {
+                                     const RaggedAttentionPiece& piece, const RaggedAttentionPartial<T>& partial,
+                                     T* scratch) {
   const std::int64_t query0 = call.query_offsets[piece.graph], key0 = call.key_offsets[piece.graph];
   const std::int64_t keys = call.key_offsets[piece.graph + 1] - key0;
   const std::int64_t width = call.width, value_width = call.value_width;
@@ -158,10 +162,12 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
   const RowsOf<T> k = wide_rows(call.k + kv0 * width, call.kv_heads * width, keys, width, key_copy);
   const int largest = call.largest ? call.largest[piece.graph] : 0;
 
-  // Gradients of keys and values that are wide enough for whole vectors and complete after one tile go where they belong at once.
+  // Gradients of keys and values that are wide enough for whole vectors and complete after one tile go where they
+  // belong at once.
   const std::int64_t group = call.heads / call.kv_heads;
   const std::int64_t piece_rows = piece.row_end - piece.row_begin;
-  const bool at_once = features == width && values == value_width && group == 1 && piece_rows > 0 && piece_rows <= block &&
+  const bool at_once = features == width && values == value_width && group == 1 && piece_rows > 0 &&
+                       piece_rows <= block &&
                        (!call.causal || piece.row_end == call.query_offsets[piece.graph + 1] - query0);
   T* const dk_rows = at_once ? partial.k : dk;
   T* const dv_rows = at_once ? partial.v : dv;
@@ -198,21 +204,40 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
           for (std::int64_t r = 0; r < rows; r += kRowGroup)
             draw_keep<Isa>(call, dropout_row(call, piece.graph, head, i0 + r), j0, cols, keep + r * stride, stride);
         const AttentionTile<Isa, T> tile{
-            .terms = terms, .first_row = i0, .rows = rows, .first_key = j0, .keys = seen_here, .columns = cols, .stride = stride,
-            .s = s, .dw = dw, .keep = keep, .top = call.row_max + row0, .inverse = call.row_inverse + row0, .heads = call.heads,
-            .delta = delta, .spare = spare, .at_multiply = partial.multiply ? at_multiply : nullptr,
-            .at_add = partial.add || gradients.dense ? at_add : nullptr, .at_gate = partial.gate ? at_gate : nullptr,
-            .histograms = histograms, .dense = gradients.dense ? gradients.dense + (terms.dense - call.dense) : nullptr};
+            .terms = terms,
+            .first_row = i0,
+            .rows = rows,
+            .first_key = j0,
+            .keys = seen_here,
+            .columns = cols,
+            .stride = stride,
+            .s = s,
+            .dw = dw,
+            .keep = keep,
+            .top = call.row_max + row0,
+            .inverse = call.row_inverse + row0,
+            .heads = call.heads,
+            .delta = delta,
+            .spare = spare,
+            .at_multiply = partial.multiply ? at_multiply : nullptr,
+            .at_add = partial.add || gradients.dense ? at_add : nullptr,
+            .at_gate = partial.gate ? at_gate : nullptr,
+            .histograms = histograms,
+            .dense = gradients.dense ? gradients.dense + (terms.dense - call.dense) : nullptr};
         with_kind(terms, [&](auto kind) { tile.differentiate(kind); });
         if (gradients.q)
-          combine<Isa>(rows, s, stride, 1, seen_here, k.data + j0 * k.stride, k.stride, features, j0 > 0, dq_rows, dq_stride);
+          combine<Isa>(rows, s, stride, 1, seen_here, k.data + j0 * k.stride, k.stride, features, j0 > 0, dq_rows,
+                       dq_stride);
         if (gradients.k)
-          combine<Isa>(seen_here, s, 1, stride, rows, q.data, q.stride, features, !at_once, dk_rows + j0 * dk_stride, dk_stride);
+          combine<Isa>(seen_here, s, 1, stride, rows, q.data, q.stride, features, !at_once, dk_rows + j0 * dk_stride,
+                       dk_stride);
         if (gradients.v)
-          combine<Isa>(seen_here, dw, 1, stride, rows, go.data, go.stride, values, !at_once, dv_rows + j0 * dv_stride, dv_stride);
+          combine<Isa>(seen_here, dw, 1, stride, rows, go.data, go.stride, values, !at_once, dv_rows + j0 * dv_stride,
+                       dv_stride);
       }
       if (gradients.q && dq_rows == dq)
-        for (std::int64_t r = 0; r < rows; ++r) copy_row(dq + r * features, width, gradients.q + row0 * width + r * q_stride, 0);
+        for (std::int64_t r = 0; r < rows; ++r)
+          copy_row(dq + r * features, width, gradients.q + row0 * width + r * q_stride, 0);
     }
     const std::int64_t table = head * call.table_size;
     if (partial.multiply) collect(histograms, largest, call.table_size, call.scale, partial.multiply + table);
@@ -226,10 +251,13 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
     for (std::int64_t j = 0; j < keys; ++j) copy_row(dv + j * values, value_width, partial.v + j * partial.v_stride, 0);
 }
 
-template void ragged_attention_backward_piece<ATTO_ISA>(const RaggedAttentionCall<float>&, const RaggedAttentionGradients<float>&,
-                                                        const RaggedAttentionPiece&, const RaggedAttentionPartial<float>&, float*);
+template void ragged_attention_backward_piece<ATTO_ISA>(const RaggedAttentionCall<float>&,
+                                                        const RaggedAttentionGradients<float>&,
+                                                        const RaggedAttentionPiece&,
+                                                        const RaggedAttentionPartial<float>&, float*);
 template void ragged_attention_backward_piece<ATTO_ISA>(const RaggedAttentionCall<double>&,
-                                                        const RaggedAttentionGradients<double>&, const RaggedAttentionPiece&,
+                                                        const RaggedAttentionGradients<double>&,
+                                                        const RaggedAttentionPiece&,
                                                         const RaggedAttentionPartial<double>&, double*);
 
 }  // namespace atto::kernels

@@ -1,13 +1,13 @@
 #pragma once
-// One call of ragged attention as raw memory: what the kernels of every device and instruction set work on. Plain data only, so
-// that `*_simd.cpp` files may include it.
+// One call of ragged attention as raw memory: what the kernels of every device and instruction set work on. Plain data
+// only, so that `*_simd.cpp` files may include it.
 
 #include <cstdint>
 
 namespace atto::kernels {
 
-/// N queries and M keys in `graphs` segments, H heads; `kv_heads` heads of keys and values, each shared by H / kv_heads query
-/// heads in a row. All row-major.
+/// N queries and M keys in `graphs` segments, H heads; `kv_heads` heads of keys and values, each shared by H / kv_heads
+/// query heads in a row. All row-major.
 template <class T>
 struct RaggedAttentionCall {
   std::int64_t graphs = 0;
@@ -35,8 +35,8 @@ struct RaggedAttentionCall {
   std::uint64_t seed = 0, stream = 0;
 
   T* out = nullptr;  // [N, H, value_width]
-  // The log-sum-exp of every row in two parts, [N, H]: p_ij = exp(z_ij - row_max) row_inverse. A row without anything to attend
-  // to has 0 and 0.
+  // The log-sum-exp of every row in two parts, [N, H]: p_ij = exp(z_ij - row_max) row_inverse. A row without anything
+  // to attend to has 0 and 0.
   T* row_max = nullptr;
   T* row_inverse = nullptr;
 };
@@ -60,11 +60,14 @@ inline constexpr std::int64_t kRowGroup = 8;
 inline constexpr std::int64_t kRowCut = 32;
 
 /// One more than the largest group number below, of any head.
-static constexpr std::int64_t row_groups(std::int64_t queries, std::int64_t graphs) { return queries / kRowGroup + graphs; }
+static constexpr std::int64_t row_groups(std::int64_t queries, std::int64_t graphs) {
+  return queries / kRowGroup + graphs;
+}
 
 /// The counter of the random bits of a row group is (key, this number): eight rows' bits of 16 for each key.
 template <class T>
-static inline std::uint32_t dropout_row(const RaggedAttentionCall<T>& call, std::int64_t graph, std::int64_t head, std::int64_t row) {
+static inline std::uint32_t dropout_row(const RaggedAttentionCall<T>& call, std::int64_t graph, std::int64_t head,
+                                        std::int64_t row) {
   const std::int64_t group = call.query_offsets[graph] / kRowGroup + graph + row / kRowGroup;
   return static_cast<std::uint32_t>(group * call.heads + head);
 }
@@ -77,8 +80,8 @@ struct RaggedAttentionPiece {
   std::int64_t next_graph = -1;  // whose rows this piece fetches ahead of time, its share of them; or -1
 };
 
-/// Where the gradients of keys and values of a piece go: [n_k, width] and [n_k, value_width] with a stride between rows, and
-/// the histograms [H, B] of the piece's chunk, which are added to.
+/// Where the gradients of keys and values of a piece go: [n_k, width] and [n_k, value_width] with a stride between
+/// rows, and the histograms [H, B] of the piece's chunk, which are added to.
 template <class T>
 struct RaggedAttentionPartial {
   T* k = nullptr;
@@ -94,15 +97,21 @@ struct RaggedAttentionPartial {
 inline constexpr std::int64_t kColumnPad = 16;  // logits of a row are padded to a multiple of this
 inline constexpr std::int64_t kWidthPad = 8;    // features likewise
 inline constexpr std::int64_t kKeyBlock = 128;  // keys of a tile in backward
-static constexpr std::int64_t padded(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
+static constexpr std::int64_t padded(std::int64_t n, std::int64_t to) {
+  return (n + to - 1) / to * to;
+}
 
-/// Query rows of a tile of so many columns: few enough for the first-level cache, more where rows are short, because each tile
-/// waits for its row sums once.
-static constexpr std::int64_t forward_rows(std::int64_t columns) { return columns <= 64 ? 32 : columns <= 256 ? 16 : 8; }
-static constexpr std::int64_t backward_rows(std::int64_t columns) { return columns <= 64 ? 32 : 16; }
+/// Query rows of a tile of so many columns: few enough for the first-level cache, more where rows are short, because
+/// each tile waits for its row sums once.
+static constexpr std::int64_t forward_rows(std::int64_t columns) {
+  return columns <= 64 ? 32 : columns <= 256 ? 16 : 8;
+}
+static constexpr std::int64_t backward_rows(std::int64_t columns) {
+  return columns <= 64 ? 32 : 16;
+}
 
-/// The largest tile of up to so many columns: one scratch serves graphs of several sizes, and a tile of 64 columns, which has
-/// more rows, is larger than one of 80.
+/// The largest tile of up to so many columns: one scratch serves graphs of several sizes, and a tile of 64 columns,
+/// which has more rows, is larger than one of 80.
 static constexpr std::int64_t forward_tile(std::int64_t columns) {
   const std::int64_t tile = forward_rows(columns) * columns;
   const std::int64_t smaller = columns > 256 ? forward_rows(256) * 256 : columns > 64 ? forward_rows(64) * 64 : 0;
@@ -118,8 +127,8 @@ static constexpr std::int64_t forward_scratch(std::int64_t keys, std::int64_t wi
 static constexpr std::int64_t backward_scratch(std::int64_t keys, std::int64_t width, std::int64_t value_width) {
   const std::int64_t columns = padded(keys, kColumnPad);
   const std::int64_t features = padded(width, kWidthPad), values = padded(value_width, kWidthPad);
-  return columns * (width + value_width + 2 * features + values) + 32 * (2 * features + values) + 3 * 32 * 64 + 5 * kKeyBlock +
-         3 * 256 + 3 * 4 * 256 + 256;
+  return columns * (width + value_width + 2 * features + values) + 32 * (2 * features + values) + 3 * 32 * 64 +
+         5 * kKeyBlock + 3 * 256 + 3 * 4 * 256 + 256;
 }
 
 }  // namespace atto::kernels

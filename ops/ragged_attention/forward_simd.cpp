@@ -1,6 +1,6 @@
 // Attention of some query rows of one (graph, head), the fast kernel.
-// Keys are transposed once, so that a row of scores is a product of registers with vectors over keys; several query rows share
-// every load; logits live in a scratch of a few rows, and the sums of eight rows are reduced together.
+// Keys are transposed once, so that a row of scores is a product of registers with vectors over keys; several query
+// rows share every load; logits live in a scratch of a few rows, and the sums of eight rows are reduced together.
 
 #include "ops/ragged_attention/scores.hpp"
 
@@ -122,7 +122,9 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
           draw_keep<Isa>(call, dropout_row(call, piece.graph, head, i0 + r), 0, cols, keep + r * columns, columns);
       with_kind(terms, [&](auto kind) {
         for_each_group([&](const AttentionRows<Isa, T>& rows8, std::int64_t r) { rows8.find_logits(kind, top + r); });
-        for_each_group([&](const AttentionRows<Isa, T>& rows8, std::int64_t r) { rows8.find_weights(kind, top + r, inverse + r); });
+        for_each_group([&](const AttentionRows<Isa, T>& rows8, std::int64_t r) {
+          rows8.find_weights(kind, top + r, inverse + r);
+        });
       });
       for (std::int64_t r = 0; r < rows; ++r) {
         call.row_max[row0 + r * call.heads] = top[r];
@@ -139,7 +141,9 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
   }
 }
 
-template void ragged_attention_forward_piece<ATTO_ISA>(const RaggedAttentionCall<float>&, const RaggedAttentionPiece&, float*);
-template void ragged_attention_forward_piece<ATTO_ISA>(const RaggedAttentionCall<double>&, const RaggedAttentionPiece&, double*);
+template void ragged_attention_forward_piece<ATTO_ISA>(const RaggedAttentionCall<float>&, const RaggedAttentionPiece&,
+                                                       float*);
+template void ragged_attention_forward_piece<ATTO_ISA>(const RaggedAttentionCall<double>&, const RaggedAttentionPiece&,
+                                                       double*);
 
 }  // namespace atto::kernels

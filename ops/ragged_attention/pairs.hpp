@@ -9,10 +9,12 @@
 
 namespace atto::kernels {
 
-// ---- Bucket tables -------------------------------------------------------------------------------------------------------
+// ---- Bucket tables
+// -------------------------------------------------------------------------------------------------------
 
-/// One head's table times a factor, arranged for look-up. When no bucket but 255 exceeds `slots - 2`, b mod slots finds bucket 255 in the last
-/// slot, and a table of that size fits into registers, where a permutation looks up a whole vector at once.
+/// One head's table times a factor, arranged for look-up. When no bucket but 255 exceeds `slots - 2`, b mod slots finds
+/// bucket 255 in the last slot, and a table of that size fits into registers, where a permutation looks up a whole
+/// vector at once.
 template <class T>
 struct Lookup {
   T* slots;  // [256], aligned
@@ -30,11 +32,14 @@ static Lookup<T> make_lookup(const T* table, std::int64_t table_size, int larges
 
 /// The values of N buckets.
 template <class Isa, class T>
-[[gnu::always_inline]] static inline Lanes<T, kLanes<Isa, T>> look_up(const Lookup<T>& lookup, const std::uint8_t* buckets) {
+[[gnu::always_inline]] static inline Lanes<T, kLanes<Isa, T>> look_up(const Lookup<T>& lookup,
+                                                                      const std::uint8_t* buckets) {
 #if defined(__AVX512F__)
-  if constexpr (sizeof(T) == 4) {  // the masked forms: the others draw false warnings about uninitialised values from g++ 12
+  if constexpr (sizeof(T) ==
+                4) {  // the masked forms: the others draw false warnings about uninitialised values from g++ 12
     const T* t = lookup.slots;
-    const __m512i index = _mm512_maskz_cvtepu8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(buckets)));
+    const __m512i index =
+        _mm512_maskz_cvtepu8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(buckets)));
     if (lookup.size == 16) return _mm512_maskz_permutexvar_ps(0xFFFF, index, _mm512_load_ps(t));
     if (lookup.size == 32) return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
     if (lookup.size == 64)
@@ -60,7 +65,8 @@ template <class Isa, class T>
   return values;
 }
 
-// ---- Dropout -------------------------------------------------------------------------------------------------------------
+// ---- Dropout
+// -------------------------------------------------------------------------------------------------------------
 
 /// 64-bit lanes, of which Philox uses the lower halves.
 template <class Isa>
@@ -82,8 +88,8 @@ struct PhiloxLanes {
   }
 };
 
-/// keep[r, j] = keep_scale or 0 for the kRowGroup rows of a group and the keys from first to first + columns. Key j of the group
-/// has the counter (j, row); its 128 bits are 16 for each row. Ten rounds of Philox, vectorised over keys.
+/// keep[r, j] = keep_scale or 0 for the kRowGroup rows of a group and the keys from first to first + columns. Key j of
+/// the group has the counter (j, row); its 128 bits are 16 for each row. Ten rounds of Philox, vectorised over keys.
 template <class Isa, class T>
 [[gnu::noinline]] static void draw_keep(const RaggedAttentionCall<T>& call, std::uint32_t row, std::int64_t first,
                                         std::int64_t columns, T* keep, std::int64_t ldk) {
@@ -95,8 +101,8 @@ template <class Isa, class T>
   for (int i = 0; i < N; ++i) lane[i] = static_cast<std::uint64_t>(i);
   for (std::int64_t j = 0; j < columns; j += N) {
     // Upper halves hold rubbish from the products; nothing looks at them.
-    Words c0 = lane + static_cast<std::uint64_t>(first + j), c1 = Words{} + row, c2 = Words{} + (call.stream & 0xFFFFFFFFu),
-          c3 = Words{} + (call.stream >> 32);
+    Words c0 = lane + static_cast<std::uint64_t>(first + j), c1 = Words{} + row,
+          c2 = Words{} + (call.stream & 0xFFFFFFFFu), c3 = Words{} + (call.stream >> 32);
     auto key0 = static_cast<std::uint32_t>(call.seed);
     auto key1 = static_cast<std::uint32_t>(call.seed >> 32);
 #pragma GCC unroll 10

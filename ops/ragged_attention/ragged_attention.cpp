@@ -15,11 +15,14 @@ namespace atto {
 const Schema ragged_attention_schema{{
     .name = "ragged_attention",
     .signature = "q[N,H,D], k[M,G,D], v[M,G,V], multiply?[H,B], add?[H,B], gate?[H,B], dense?[P] -> out[N,H,V]",
-    .formula = "z = scale q.k * multiply[b] + add[b] + dense; p = softmax_j(z); out_i = sum_j dropout(p_ij gate[b_ij]) v_j",
-    .gradient = "dz = p (dropout(gate) dout_i.v_j - dout_i.out_i); dscore = dz multiply; dq_i = scale sum_j dscore k_j; "
-                "dk_j = scale sum_i dscore q_i; dv_j = sum_i dropout(p gate) dout_i; dmultiply[b] = sum_(b_ij=b) dz score; "
-                "dadd[b] = sum_(b_ij=b) dz; dgate[b] = sum_(b_ij=b) dropout(p) dout_i.v_j; ddense = dz",
-    .cost = "sum over segments of H n_q n_k (2 D + 2 V + 20) FLOP; H (2 n_q + n_k) (D + V) values and n_q n_k bytes moved",
+    .formula =
+        "z = scale q.k * multiply[b] + add[b] + dense; p = softmax_j(z); out_i = sum_j dropout(p_ij gate[b_ij]) v_j",
+    .gradient =
+        "dz = p (dropout(gate) dout_i.v_j - dout_i.out_i); dscore = dz multiply; dq_i = scale sum_j dscore k_j; "
+        "dk_j = scale sum_i dscore q_i; dv_j = sum_i dropout(p gate) dout_i; dmultiply[b] = sum_(b_ij=b) dz score; "
+        "dadd[b] = sum_(b_ij=b) dz; dgate[b] = sum_(b_ij=b) dropout(p) dout_i.v_j; ddense = dz",
+    .cost =
+        "sum over segments of H n_q n_k (2 D + 2 V + 20) FLOP; H (2 n_q + n_k) (D + V) values and n_q n_k bytes moved",
 }};
 
 namespace {
@@ -47,34 +50,53 @@ std::vector<std::uint8_t> largest_buckets(const std::uint8_t* buckets, const std
   for (std::int64_t g = 0; g < graphs; ++g)
     if (const int bucket = any[static_cast<std::size_t>(g)]; bucket >= table_size)
       if (pair_offsets[static_cast<std::size_t>(g)] < pair_offsets[static_cast<std::size_t>(g) + 1])
-        throw IndexError({.op = kName, .argument = "buckets", .got = "bucket " + std::to_string(bucket) + " in segment " + std::to_string(g),
-                          .expected = "buckets below the tables' " + std::to_string(table_size), .hint = {}});
+        throw IndexError({.op = kName,
+                          .argument = "buckets",
+                          .got = "bucket " + std::to_string(bucket) + " in segment " + std::to_string(g),
+                          .expected = "buckets below the tables' " + std::to_string(table_size),
+                          .hint = {}});
   return largest;
 }
 
 std::vector<std::int64_t> make_pair_offsets(const Ragged& queries, const Ragged& keys) {
   if (queries.count() != keys.count())
-    throw ShapeError({.op = kName, .argument = "keys", .got = std::to_string(keys.count()) + " segments",
-                      .expected = std::to_string(queries.count()) + " as in queries", .hint = {}});
+    throw ShapeError({.op = kName,
+                      .argument = "keys",
+                      .got = std::to_string(keys.count()) + " segments",
+                      .expected = std::to_string(queries.count()) + " as in queries",
+                      .hint = {}});
   std::vector<std::int64_t> offsets{0};
   offsets.reserve(static_cast<std::size_t>(queries.count()) + 1);
-  for (std::int64_t g = 0; g < queries.count(); ++g) offsets.push_back(offsets.back() + checked_multiply(queries.size(g), keys.size(g)));
+  for (std::int64_t g = 0; g < queries.count(); ++g)
+    offsets.push_back(offsets.back() + checked_multiply(queries.size(g), keys.size(g)));
   return offsets;
 }
 
 // Of 16 random bits, those below the threshold drop.
 std::uint32_t threshold_of(const RaggedAttentionOptions& options) {
   if (!(options.dropout >= 0 && options.dropout < 1))
-    throw ValueError({.op = kName, .argument = "dropout", .got = std::to_string(options.dropout), .expected = "a number in [0, 1)", .hint = {}});
+    throw ValueError({.op = kName,
+                      .argument = "dropout",
+                      .got = std::to_string(options.dropout),
+                      .expected = "a number in [0, 1)",
+                      .hint = {}});
   return static_cast<std::uint32_t>(std::min(65535.0, std::round(options.dropout * 65536)));
 }
-double keep_scale_of(std::uint32_t threshold) { return 65536.0 / (65536.0 - threshold); }
+double keep_scale_of(std::uint32_t threshold) {
+  return 65536.0 / (65536.0 - threshold);
+}
 
 class RaggedAttention final : public Op {
  public:
-  RaggedAttention(const Ragged& queries, const Ragged& keys, const BucketPlane& buckets, const RaggedAttentionOptions& options)
-      : queries_(queries), keys_(keys), buckets_(buckets.values), options_(options), pair_offsets_(make_pair_offsets(queries, keys)),
-        threshold_(threshold_of(options)), given_offsets_(buckets.offsets) {}
+  RaggedAttention(const Ragged& queries, const Ragged& keys, const BucketPlane& buckets,
+                  const RaggedAttentionOptions& options)
+      : queries_(queries),
+        keys_(keys),
+        buckets_(buckets.values),
+        options_(options),
+        pair_offsets_(make_pair_offsets(queries, keys)),
+        threshold_(threshold_of(options)),
+        given_offsets_(buckets.offsets) {}
 
   const Schema& schema() const override { return ragged_attention_schema; }
   void bind(Dims& dims) const override {
@@ -111,8 +133,14 @@ class RaggedAttention final : public Op {
                                                  : Tensor::empty(in_[i].shape(), in_[i].dtype(), in_[i].device());
       const auto to = [&](std::size_t i) { return results[i].defined() ? results[i].template data<T>() : nullptr; };
       kernels::ragged_attention_backward(device, call<T>(),
-                                         kernels::RaggedAttentionGradients<T>{.out = gradient.data<T>(), .q = to(0), .k = to(1), .v = to(2),
-                                                                              .multiply = to(3), .add = to(4), .gate = to(5), .dense = to(6)});
+                                         kernels::RaggedAttentionGradients<T>{.out = gradient.data<T>(),
+                                                                              .q = to(0),
+                                                                              .k = to(1),
+                                                                              .v = to(2),
+                                                                              .multiply = to(3),
+                                                                              .add = to(4),
+                                                                              .gate = to(5),
+                                                                              .dense = to(6)});
       for (std::size_t i = 0; i < in_.size(); ++i)
         if (gradients.wants(i)) gradients.add(i, std::move(results[i]));
     });
@@ -139,27 +167,46 @@ class RaggedAttention final : public Op {
   void check() {
     const std::int64_t heads = q().size(1), kv_heads = k().size(1);
     if (kv_heads == 0 ? heads != 0 : heads % kv_heads != 0)
-      throw ShapeError({.op = kName, .argument = "k", .got = std::to_string(kv_heads) + " heads",
-                        .expected = "a divisor of the " + std::to_string(heads) + " heads of q", .hint = {}});
+      throw ShapeError({.op = kName,
+                        .argument = "k",
+                        .got = std::to_string(kv_heads) + " heads",
+                        .expected = "a divisor of the " + std::to_string(heads) + " heads of q",
+                        .hint = {}});
     if (in_[6].defined() && in_[6].numel() != checked_multiply(heads, pair_offsets_.back()))
-      throw ShapeError({.op = kName, .argument = "dense", .got = in_[6].shape().str(),
-                        .expected = "[" + std::to_string(heads * pair_offsets_.back()) + "], a block [H,n_q,n_k] per segment", .hint = {}});
+      throw ShapeError(
+          {.op = kName,
+           .argument = "dense",
+           .got = in_[6].shape().str(),
+           .expected = "[" + std::to_string(heads * pair_offsets_.back()) + "], a block [H,n_q,n_k] per segment",
+           .hint = {}});
     // The counters of random bits have 32 bits for head and row group.
-    if (threshold_ > 0 && kernels::row_groups(queries_.total(), queries_.count()) > (std::int64_t{1} << 32) / std::max<std::int64_t>(1, heads))
-      throw ShapeError({.op = kName, .argument = "q", .got = q().shape().str() + " in " + std::to_string(queries_.count()) + " segments",
-                        .expected = "at most 2^32 heads x (rows / 8 + segments) with dropout", .hint = {}});
+    if (threshold_ > 0 && kernels::row_groups(queries_.total(), queries_.count()) >
+                              (std::int64_t{1} << 32) / std::max<std::int64_t>(1, heads))
+      throw ShapeError({.op = kName,
+                        .argument = "q",
+                        .got = q().shape().str() + " in " + std::to_string(queries_.count()) + " segments",
+                        .expected = "at most 2^32 heads x (rows / 8 + segments) with dropout",
+                        .hint = {}});
     const std::int64_t size = table_size();
     if (size == 0 && !in_[3].defined() && !in_[4].defined() && !in_[5].defined()) return;
     if (size > 256 || size < 1)
-      throw ShapeError({.op = kName, .argument = "tables", .got = "B = " + std::to_string(size), .expected = "1 <= B <= 256",
+      throw ShapeError({.op = kName,
+                        .argument = "tables",
+                        .got = "B = " + std::to_string(size),
+                        .expected = "1 <= B <= 256",
                         .hint = "buckets are stored in one byte"});
     if (!buckets_.defined() || buckets_.dtype() != DType::uint8)
-      throw TypeError({.op = kName, .argument = "buckets", .got = buckets_.str(), .expected = "uint8: the bucket of every pair, for the tables",
+      throw TypeError({.op = kName,
+                       .argument = "buckets",
+                       .got = buckets_.str(),
+                       .expected = "uint8: the bucket of every pair, for the tables",
                        .hint = {}});
     if (given_offsets_ != pair_offsets_ || buckets_.numel() != pair_offsets_.back())
-      throw ShapeError({.op = kName, .argument = "buckets", .got = buckets_.str() + " in " + std::to_string(std::ssize(given_offsets_) - 1) + " blocks",
-                        .expected = "n_q x n_k values for each of the " + std::to_string(queries_.count()) + " segments, " +
-                                    std::to_string(pair_offsets_.back()) + " in all",
+      throw ShapeError({.op = kName,
+                        .argument = "buckets",
+                        .got = buckets_.str() + " in " + std::to_string(std::ssize(given_offsets_) - 1) + " blocks",
+                        .expected = "n_q x n_k values for each of the " + std::to_string(queries_.count()) +
+                                    " segments, " + std::to_string(pair_offsets_.back()) + " in all",
                         .hint = "is the plane of another batch?"});
     largest_ = largest_buckets(buckets_.data<std::uint8_t>(), pair_offsets_, size);
   }
@@ -213,12 +260,15 @@ class RaggedAttention final : public Op {
 
 }  // namespace
 
-Var ragged_attention(const Var& q, const Var& k, const Var& v, const Ragged& queries, const Ragged& keys, const BucketPlane& buckets,
-                     const AttentionTables& tables, const Var& dense, const RaggedAttentionOptions& options) {
-  return apply<RaggedAttention>({q, k, v, tables.multiply, tables.add, tables.gate, dense}, queries, keys, buckets, options);
+Var ragged_attention(const Var& q, const Var& k, const Var& v, const Ragged& queries, const Ragged& keys,
+                     const BucketPlane& buckets, const AttentionTables& tables, const Var& dense,
+                     const RaggedAttentionOptions& options) {
+  return apply<RaggedAttention>({q, k, v, tables.multiply, tables.add, tables.gate, dense}, queries, keys, buckets,
+                                options);
 }
 
-Tensor ragged_attention_dropout_mask(const Ragged& queries, const Ragged& keys, std::int64_t heads, const RaggedAttentionOptions& options) {
+Tensor ragged_attention_dropout_mask(const Ragged& queries, const Ragged& keys, std::int64_t heads,
+                                     const RaggedAttentionOptions& options) {
   const std::vector<std::int64_t> pair_offsets = make_pair_offsets(queries, keys);
   const std::uint32_t threshold = threshold_of(options);
   const double keep_scale = keep_scale_of(threshold);
@@ -232,9 +282,11 @@ Tensor ragged_attention_dropout_mask(const Ragged& queries, const Ragged& keys, 
     for (std::int64_t h = 0; h < heads; ++h)
       for (std::int64_t i = 0; i < queries.size(g); ++i)
         for (std::int64_t j = 0; j < keys.size(g); ++j) {
-          const std::uint64_t counter = (std::uint64_t{kernels::dropout_row(call, g, h, i)} << 32) | static_cast<std::uint64_t>(j);
+          const std::uint64_t counter =
+              (std::uint64_t{kernels::dropout_row(call, g, h, i)} << 32) | static_cast<std::uint64_t>(j);
           const auto row = static_cast<std::size_t>(i % kernels::kRowGroup);
-          *to++ = ((options.random.block(counter)[row / 2] >> (row % 2 * 16)) & 0xFFFFu) >= threshold ? keep_scale : 0.0;
+          *to++ =
+              ((options.random.block(counter)[row / 2] >> (row % 2 * 16)) & 0xFFFFu) >= threshold ? keep_scale : 0.0;
         }
   return mask;
 }

@@ -34,7 +34,8 @@ Plan make_plan(const RaggedAttentionCall<T>& call, std::int64_t shares) {
   const auto size = [](const std::int64_t* offsets, std::int64_t g) { return offsets[g + 1] - offsets[g]; };
   // The constants stand for exp and for moving rows.
   const auto cost = [&](std::int64_t g, std::int64_t rows) {
-    return group * rows * size(call.key_offsets, g) * (call.width + call.value_width + 16) + (rows + size(call.key_offsets, g)) * 64;
+    return group * rows * size(call.key_offsets, g) * (call.width + call.value_width + 16) +
+           (rows + size(call.key_offsets, g)) * 64;
   };
   std::vector<std::int64_t> order(static_cast<std::size_t>(call.graphs));
   std::iota(order.begin(), order.end(), 0);
@@ -55,7 +56,8 @@ Plan make_plan(const RaggedAttentionCall<T>& call, std::int64_t shares) {
     for (std::int64_t kv_head = 0; kv_head < call.kv_heads; ++kv_head) {
       // A graph without queries still owns the gradients of its keys.
       for (std::int64_t row = 0; row < rows || row == 0; row += step) {
-        plan.pieces.push_back({.graph = g, .kv_head = kv_head, .row_begin = row, .row_end = std::min(rows, row + step)});
+        plan.pieces.push_back(
+            {.graph = g, .kv_head = kv_head, .row_begin = row, .row_end = std::min(rows, row + step)});
         in_chunk += cost(g, std::min(rows, row + step) - row);
         if (in_chunk < chunk_limit) continue;
         plan.chunks.push_back(static_cast<std::int64_t>(plan.pieces.size()));
@@ -63,13 +65,16 @@ Plan make_plan(const RaggedAttentionCall<T>& call, std::int64_t shares) {
       }
     }
   }
-  if (plan.chunks.back() < static_cast<std::int64_t>(plan.pieces.size())) plan.chunks.push_back(static_cast<std::int64_t>(plan.pieces.size()));
+  if (plan.chunks.back() < static_cast<std::int64_t>(plan.pieces.size()))
+    plan.chunks.push_back(static_cast<std::int64_t>(plan.pieces.size()));
   const auto bytes = [&](std::int64_t g) {
-    return (size(call.query_offsets, g) + size(call.key_offsets, g)) * call.heads * (call.width + call.value_width) * static_cast<std::int64_t>(sizeof(T));
+    return (size(call.query_offsets, g) + size(call.key_offsets, g)) * call.heads * (call.width + call.value_width) *
+           static_cast<std::int64_t>(sizeof(T));
   };
   for (std::size_t p = plan.pieces.size(), next = p; p-- > 0;) {
     RaggedAttentionPiece& piece = plan.pieces[p];
-    if (next < plan.pieces.size() && bytes(plan.pieces[next].graph) <= kFetchable) piece.next_graph = plan.pieces[next].graph;
+    if (next < plan.pieces.size() && bytes(plan.pieces[next].graph) <= kFetchable)
+      piece.next_graph = plan.pieces[next].graph;
     if (p > 0 && plan.pieces[p - 1].graph != piece.graph) next = p;
   }
   plan.work = total / kPerOperation / std::max<std::int64_t>(1, plan.size());
@@ -103,13 +108,15 @@ void for_each_chunk(const Plan& plan, F&& f) {
 
 // Histograms [heads, size] of every chunk, added up in order. Buckets beyond `used`, except 255, occur nowhere.
 template <class T>
-void sum_histograms(std::int64_t heads, std::int64_t size, std::int64_t used, std::int64_t chunks, const T* from, T* to) {
+void sum_histograms(std::int64_t heads, std::int64_t size, std::int64_t used, std::int64_t chunks, const T* from,
+                    T* to) {
   parallel_for(heads, (used + 1) * chunks, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t h = begin; h < end; ++h)
       for (std::int64_t b = 0; b < size; ++b) {
         double sum = 0;
         if (b < used || b == 255)
-          for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum += static_cast<double>(from[(chunk * heads + h) * size + b]);
+          for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
+            sum += static_cast<double>(from[(chunk * heads + h) * size + b]);
         to[h * size + b] = static_cast<T>(sum);
       }
   });
@@ -146,7 +153,9 @@ void ragged_attention_backward(Cpu, const RaggedAttentionCall<T>& call, const Ra
   }
 
   // A head that is cut by rows gets memory of its own for the gradients of keys and values of every piece.
-  const auto keys_of = [&](const RaggedAttentionPiece& piece) { return call.key_offsets[piece.graph + 1] - call.key_offsets[piece.graph]; };
+  const auto keys_of = [&](const RaggedAttentionPiece& piece) {
+    return call.key_offsets[piece.graph + 1] - call.key_offsets[piece.graph];
+  };
   const auto is_cut = [&](const RaggedAttentionPiece& piece) {
     return piece.row_begin > 0 || piece.row_end < call.query_offsets[piece.graph + 1] - call.query_offsets[piece.graph];
   };
@@ -164,17 +173,22 @@ void ragged_attention_backward(Cpu, const RaggedAttentionCall<T>& call, const Ra
   with_isa([&]<class Isa>() {
     for_each_chunk(plan, [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
       Storage storage;
-      T* scratch = memory<T>(storage, backward_scratch(most_keys(call, plan, begin, end), call.width, call.value_width));
+      T* scratch =
+          memory<T>(storage, backward_scratch(most_keys(call, plan, begin, end), call.width, call.value_width));
       for (std::int64_t p = begin; p < end; ++p) {
         const RaggedAttentionPiece& piece = plan.pieces[static_cast<std::size_t>(p)];
         const std::int64_t row = call.key_offsets[piece.graph] * call.kv_heads + piece.kv_head;
         RaggedAttentionPartial<T> partial;
         if (const std::int64_t own = place[static_cast<std::size_t>(p)]; own >= 0) {
-          partial = {.k = partials + own, .k_stride = call.width, .v = partials + own + keys_of(piece) * call.width,
+          partial = {.k = partials + own,
+                     .k_stride = call.width,
+                     .v = partials + own + keys_of(piece) * call.width,
                      .v_stride = call.value_width};
         } else {
-          partial = {.k = gradients.k ? gradients.k + row * call.width : nullptr, .k_stride = call.kv_heads * call.width,
-                     .v = gradients.v ? gradients.v + row * call.value_width : nullptr, .v_stride = call.kv_heads * call.value_width};
+          partial = {.k = gradients.k ? gradients.k + row * call.width : nullptr,
+                     .k_stride = call.kv_heads * call.width,
+                     .v = gradients.v ? gradients.v + row * call.value_width : nullptr,
+                     .v_stride = call.kv_heads * call.value_width};
         }
         const auto histogram = [&](int t) { return histograms[t] ? histograms[t] + chunk * table : nullptr; };
         partial.multiply = histogram(0);
@@ -202,13 +216,15 @@ void ragged_attention_backward(Cpu, const RaggedAttentionCall<T>& call, const Ra
         }
     }
   };
-  parallel_chunks(static_cast<std::int64_t>(first.size()), 1, extra / std::max<std::int64_t>(1, static_cast<std::int64_t>(first.size())),
+  parallel_chunks(static_cast<std::int64_t>(first.size()), 1,
+                  extra / std::max<std::int64_t>(1, static_cast<std::int64_t>(first.size())),
                   [&](std::int64_t index, std::int64_t, std::int64_t) {
                     const std::size_t p = first[static_cast<std::size_t>(index)];
                     add_up(p, gradients.k, call.width, 0);
                     add_up(p, gradients.v, call.value_width, call.width);
                   });
-  const std::int64_t used = call.largest && call.graphs > 0 ? *std::max_element(call.largest, call.largest + call.graphs) + 1 : 0;
+  const std::int64_t used =
+      call.largest && call.graphs > 0 ? *std::max_element(call.largest, call.largest + call.graphs) + 1 : 0;
   for (int t = 0; t < 3; ++t)
     if (tables[t] != nullptr) sum_histograms(call.heads, call.table_size, used, plan.size(), histograms[t], tables[t]);
 }
@@ -216,6 +232,7 @@ void ragged_attention_backward(Cpu, const RaggedAttentionCall<T>& call, const Ra
 template void ragged_attention_forward(Cpu, const RaggedAttentionCall<float>&);
 template void ragged_attention_forward(Cpu, const RaggedAttentionCall<double>&);
 template void ragged_attention_backward(Cpu, const RaggedAttentionCall<float>&, const RaggedAttentionGradients<float>&);
-template void ragged_attention_backward(Cpu, const RaggedAttentionCall<double>&, const RaggedAttentionGradients<double>&);
+template void ragged_attention_backward(Cpu, const RaggedAttentionCall<double>&,
+                                        const RaggedAttentionGradients<double>&);
 
 }  // namespace atto::kernels

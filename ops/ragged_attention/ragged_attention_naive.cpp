@@ -34,7 +34,8 @@ struct Pairs {
   }
   T score(std::int64_t i, std::int64_t j) const {
     T sum = 0;
-    for (std::int64_t d = 0; d < call.width; ++d) sum += call.q[query(i) * call.width + d] * call.k[key(j) * call.width + d];
+    for (std::int64_t d = 0; d < call.width; ++d)
+      sum += call.q[query(i) * call.width + d] * call.k[key(j) * call.width + d];
     return call.scale * sum;
   }
   T logit(std::int64_t i, std::int64_t j, T s) const {
@@ -47,7 +48,8 @@ struct Pairs {
   T keep(std::int64_t i, std::int64_t j) const {
     if (call.threshold == 0) return 1;
     const RandomStream random{.seed = call.seed, .stream = call.stream};
-    const std::uint64_t counter = (std::uint64_t{dropout_row(call, graph, head, i)} << 32) | static_cast<std::uint64_t>(j);
+    const std::uint64_t counter =
+        (std::uint64_t{dropout_row(call, graph, head, i)} << 32) | static_cast<std::uint64_t>(j);
     const auto row = static_cast<std::size_t>(i % kRowGroup);
     const std::uint32_t bits = (random.block(counter)[row / 2] >> (row % 2 * 16)) & 0xFFFFu;
     return bits >= call.threshold ? call.keep_scale : T{0};
@@ -80,7 +82,8 @@ void ragged_attention_forward_naive(const RaggedAttentionCall<T>& call) {
       std::fill_n(out, call.value_width, T{0});
       for (std::int64_t j = 0; j < seen; ++j) {
         const T weight = z[j] * inverse * pairs.gate(i, j) * pairs.keep(i, j);
-        for (std::int64_t d = 0; d < call.value_width; ++d) out[d] += weight * call.v[pairs.key(j) * call.value_width + d];
+        for (std::int64_t d = 0; d < call.value_width; ++d)
+          out[d] += weight * call.v[pairs.key(j) * call.value_width + d];
       }
       call.row_max[pairs.query(i)] = top;
       call.row_inverse[pairs.query(i)] = inverse;
@@ -108,7 +111,8 @@ void ragged_attention_backward_naive(const RaggedAttentionCall<T>& call, const R
       for (std::int64_t i = 0; i < pairs.queries; ++i) {
         const T* go = gradients.out + pairs.query(i) * call.value_width;
         T delta = 0;
-        for (std::int64_t d = 0; d < call.value_width; ++d) delta += go[d] * call.out[pairs.query(i) * call.value_width + d];
+        for (std::int64_t d = 0; d < call.value_width; ++d)
+          delta += go[d] * call.out[pairs.query(i) * call.value_width + d];
         for (std::int64_t j = 0; j < pairs.visible(i); ++j) {
           const T s = pairs.score(i, j);
           const T p = std::exp(pairs.logit(i, j, s) - call.row_max[pairs.query(i)]) * call.row_inverse[pairs.query(i)];
@@ -126,11 +130,14 @@ void ragged_attention_backward_naive(const RaggedAttentionCall<T>& call, const R
           if (gradients.gate) gradients.gate[pairs.entry(i, j)] += p * keep * dw;
           if (gradients.dense) gradients.dense[pairs.pair(i, j)] = dz;
           for (std::int64_t d = 0; d < call.width; ++d) {
-            if (gradients.q) gradients.q[pairs.query(i) * call.width + d] += call.scale * ds * call.k[pairs.key(j) * call.width + d];
-            if (gradients.k) gradients.k[pairs.key(j) * call.width + d] += call.scale * ds * call.q[pairs.query(i) * call.width + d];
+            if (gradients.q)
+              gradients.q[pairs.query(i) * call.width + d] += call.scale * ds * call.k[pairs.key(j) * call.width + d];
+            if (gradients.k)
+              gradients.k[pairs.key(j) * call.width + d] += call.scale * ds * call.q[pairs.query(i) * call.width + d];
           }
           if (gradients.v)
-            for (std::int64_t d = 0; d < call.value_width; ++d) gradients.v[pairs.key(j) * call.value_width + d] += p * gate * keep * go[d];
+            for (std::int64_t d = 0; d < call.value_width; ++d)
+              gradients.v[pairs.key(j) * call.value_width + d] += p * gate * keep * go[d];
         }
       }
     }
@@ -139,7 +146,9 @@ void ragged_attention_backward_naive(const RaggedAttentionCall<T>& call, const R
 
 template void ragged_attention_forward_naive(const RaggedAttentionCall<float>&);
 template void ragged_attention_forward_naive(const RaggedAttentionCall<double>&);
-template void ragged_attention_backward_naive(const RaggedAttentionCall<float>&, const RaggedAttentionGradients<float>&);
-template void ragged_attention_backward_naive(const RaggedAttentionCall<double>&, const RaggedAttentionGradients<double>&);
+template void ragged_attention_backward_naive(const RaggedAttentionCall<float>&,
+                                              const RaggedAttentionGradients<float>&);
+template void ragged_attention_backward_naive(const RaggedAttentionCall<double>&,
+                                              const RaggedAttentionGradients<double>&);
 
 }  // namespace atto::kernels

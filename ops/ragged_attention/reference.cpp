@@ -19,9 +19,11 @@ Tensor dense_places(const Graph& graph, const Ragged& queries, const Ragged& key
   std::int64_t block = 0;
   for (std::int64_t g = 0; g < queries.count(); block += heads * queries.size(g) * keys.size(g), ++g)
     for (std::int64_t i = queries.begin(g); i < queries.end(g); ++i)
-      for (std::int64_t e = graph.in_offsets()[static_cast<std::size_t>(i)]; e < graph.in_offsets()[static_cast<std::size_t>(i) + 1]; ++e)
+      for (std::int64_t e = graph.in_offsets()[static_cast<std::size_t>(i)];
+           e < graph.in_offsets()[static_cast<std::size_t>(i) + 1]; ++e)
         for (std::int64_t h = 0; h < heads; ++h)
-          *to++ = block + (h * queries.size(g) + i - queries.begin(g)) * keys.size(g) + graph.in_src()[static_cast<std::size_t>(e)] - keys.begin(g);
+          *to++ = block + (h * queries.size(g) + i - queries.begin(g)) * keys.size(g) +
+                  graph.in_src()[static_cast<std::size_t>(e)] - keys.begin(g);
   return places;
 }
 
@@ -34,8 +36,9 @@ Var for_query_heads(const Var& x, std::int64_t heads) {
 
 }  // namespace
 
-Var ragged_attention_reference(const Var& q, const Var& k, const Var& v, const Ragged& queries, const Ragged& keys, const BucketPlane& buckets,
-                               const AttentionTables& tables, const Var& dense, const RaggedAttentionOptions& options) {
+Var ragged_attention_reference(const Var& q, const Var& k, const Var& v, const Ragged& queries, const Ragged& keys,
+                               const BucketPlane& buckets, const AttentionTables& tables, const Var& dense,
+                               const RaggedAttentionOptions& options) {
   const std::int64_t heads = q.size(1);
   Support support = options.causal ? Support::causal(queries, keys) : Support::pairs(queries, keys);
   if (buckets.values.defined()) support = support.with_buckets(buckets);

@@ -53,7 +53,8 @@ struct PairTerms {
     return seen < 0 ? 0 : seen > keys ? keys : seen;
   }
 
-  /// Buckets of query i from key `first` on, `columns` of which may be read; `spare` [kColumnPad + columns] serves the last row.
+  /// Buckets of query i from key `first` on, `columns` of which may be read; `spare` [kColumnPad + columns] serves the
+  /// last row.
   const std::uint8_t* bucket_row(std::int64_t i, std::int64_t first, std::int64_t columns, std::uint8_t* spare) const {
     if (!buckets) return nullptr;
     const std::uint8_t* row = buckets + i * keys + first;
@@ -78,8 +79,8 @@ struct PairTerms {
   }
   /// Logits of N keys from key j of a row on: z = dot multiplier + add + dense, and -infinity from `seen` on.
   template <class K>
-  [[gnu::always_inline]] V logits(K kind, V dot, V factor, const std::uint8_t* bucket, const T* dense_logits, std::int64_t j,
-                                  std::int64_t seen) const {
+  [[gnu::always_inline]] V logits(K kind, V dot, V factor, const std::uint8_t* bucket, const T* dense_logits,
+                                  std::int64_t j, std::int64_t seen) const {
     V z = dot * factor;
     if (kind.other()) {
       if (has_add) z += look_up<Isa>(add, bucket + j);
@@ -99,16 +100,24 @@ struct PairTerms {
 template <bool Multiply, bool Dropout>
 struct Only {
   template <class Terms>
-  constexpr bool multiply(const Terms&) const { return Multiply; }
+  constexpr bool multiply(const Terms&) const {
+    return Multiply;
+  }
   template <class Terms>
-  constexpr bool dropout(const Terms&) const { return Dropout; }
+  constexpr bool dropout(const Terms&) const {
+    return Dropout;
+  }
   constexpr bool other() const { return false; }  // add, gate, dense
 };
 struct Any {
   template <class Terms>
-  constexpr bool multiply(const Terms& terms) const { return terms.has_multiply; }
+  constexpr bool multiply(const Terms& terms) const {
+    return terms.has_multiply;
+  }
   template <class Terms>
-  constexpr bool dropout(const Terms& terms) const { return terms.has_dropout; }
+  constexpr bool dropout(const Terms& terms) const {
+    return terms.has_dropout;
+  }
   constexpr bool other() const { return true; }
 };
 template <class Terms, class F>

@@ -1,6 +1,6 @@
 #pragma once
-// What attention needs of vectors beyond core/lanes.hpp: a transposition, reductions of several rows at once, and exp. Internal
-// linkage throughout, as in the other headers of its `*_simd.cpp` files.
+// What attention needs of vectors beyond core/lanes.hpp: a transposition, reductions of several rows at once, and exp.
+// Internal linkage throughout, as in the other headers of its `*_simd.cpp` files.
 
 #include "core/lanes.hpp"
 #include "ops/ragged_attention/call.hpp"
@@ -42,8 +42,8 @@ template <int N, class T, int S = 1>
   }
 }
 
-/// out[r] = the sum of the lanes of x[r], or the largest of them, for kRowGroup vectors: pairs are exchanged and added, so that
-/// all rows are reduced together. x is destroyed.
+/// out[r] = the sum of the lanes of x[r], or the largest of them, for kRowGroup vectors: pairs are exchanged and added,
+/// so that all rows are reduced together. x is destroyed.
 template <bool Sum, class T, int N, int S = 1>
 [[gnu::always_inline]] static inline void reduce_rows(Lanes<T, N> (&x)[kRowGroup], T* out) {
   constexpr int rows = kRowGroup;
@@ -67,14 +67,14 @@ template <bool Sum, class T, int N, int S = 1>
   }
 }
 
-/// e^x for x <= 80: simd::exp without the ends of the range, and double as vectors too. Within about one unit in the last place;
-/// 0 where the result would be subnormal (and at -infinity), NaN for NaN.
+/// e^x for x <= 80: simd::exp without the ends of the range, and double as vectors too. Within about one unit in the
+/// last place; 0 where the result would be subnormal (and at -infinity), NaN for NaN.
 template <class T, int N>
 [[gnu::always_inline]] static inline Lanes<T, N> exp_below(Lanes<T, N> x) {
   using V = Lanes<T, N>;
   using I = IntLanes<T, N>;
-  // x = n ln 2 + r with |r| <= ln 2 / 2; e^r by a polynomial. Its product with 2^n, made from the last bits of n plus the bias, is
-  // NaN where e^r is: adding n to the exponent as an integer would turn some NaNs into numbers.
+  // x = n ln 2 + r with |r| <= ln 2 / 2; e^r by a polynomial. Its product with 2^n, made from the last bits of n plus
+  // the bias, is NaN where e^r is: adding n to the exponent as an integer would turn some NaNs into numbers.
   if constexpr (sizeof(T) == 4) {
     constexpr float magic = 12582912.0f + 127;  // 1.5 * 2^23 and the bias: the last bits become the rounded integer
     const V shifted = x * 1.44269504088896341f + magic;

@@ -53,8 +53,11 @@ Span span_of(const Shape& shape, const Over& over, std::string_view op) {
   }
   const int d = *over.dimension < 0 ? *over.dimension + shape.rank() : *over.dimension;
   if (d < 0 || d >= shape.rank())
-    throw IndexError({.op = std::string(op), .argument = "dimension", .got = std::to_string(*over.dimension),
-                      .expected = "a dimension of " + shape.str(), .hint = {}});
+    throw IndexError({.op = std::string(op),
+                      .argument = "dimension",
+                      .got = std::to_string(*over.dimension),
+                      .expected = "a dimension of " + shape.str(),
+                      .hint = {}});
   std::array<std::int64_t, Shape::kMaxRank> sizes{};
   std::size_t rank = 0;
   for (int e = 0; e < shape.rank(); ++e) {
@@ -80,7 +83,8 @@ class Sum final : public Op {
     Tensor y = Tensor::empty(span_.result, in[0].dtype(), in[0].device());
     dispatch(y, schema_->name(), [&]<class T>(auto device) {
       sum_middle(span_.outer, span_.middle, span_.inner, in[0].data<T>(), y.data<T>());
-      if (factor_ != 1) kernels::stretch_middle<T>(device, 1, 1, y.numel(), static_cast<T>(factor_), y.data<T>(), y.data<T>());
+      if (factor_ != 1)
+        kernels::stretch_middle<T>(device, 1, 1, y.numel(), static_cast<T>(factor_), y.data<T>(), y.data<T>());
     });
     return y;
   }
@@ -88,12 +92,15 @@ class Sum final : public Op {
   void backward(const Tensor& gradient, Gradients& gradients) override {
     Tensor dx = Tensor::empty(shape_, gradient.dtype(), gradient.device());
     dispatch(dx, schema_->name(), [&]<class T>(auto device) {
-      kernels::stretch_middle<T>(device, span_.outer, span_.middle, span_.inner, static_cast<T>(factor_), gradient.data<T>(), dx.data<T>());
+      kernels::stretch_middle<T>(device, span_.outer, span_.middle, span_.inner, static_cast<T>(factor_),
+                                 gradient.data<T>(), dx.data<T>());
     });
     gradients.add(0, dx);
   }
 
-  Cost cost() const override { return {.flops = static_cast<double>(shape_.numel()), .bytes = static_cast<double>(bytes_)}; }
+  Cost cost() const override {
+    return {.flops = static_cast<double>(shape_.numel()), .bytes = static_cast<double>(bytes_)};
+  }
   double backward_factor() const override { return 1; }
 
  private:
@@ -115,11 +122,16 @@ class Max final : public Op {
     bytes_ = in[0].bytes();
     span_ = span_of(shape_, over_, "max");
     if (span_.middle == 0 && span_.result.numel() > 0)
-      throw ValueError({.op = "max", .argument = "x", .got = "no elements in " + shape_.str(), .expected = "at least one", .hint = {}});
+      throw ValueError({.op = "max",
+                        .argument = "x",
+                        .got = "no elements in " + shape_.str(),
+                        .expected = "at least one",
+                        .hint = {}});
     Tensor y = Tensor::empty(span_.result, in[0].dtype(), in[0].device());
     where_ = Tensor::empty(span_.result, DType::int64, in[0].device());
     dispatch(y, "max", [&]<class T>(auto device) {
-      kernels::max_middle(device, span_.outer, span_.middle, span_.inner, in[0].data<T>(), y.data<T>(), where_.data<std::int64_t>());
+      kernels::max_middle(device, span_.outer, span_.middle, span_.inner, in[0].data<T>(), y.data<T>(),
+                          where_.data<std::int64_t>());
     });
     return y;
   }
@@ -137,7 +149,9 @@ class Max final : public Op {
     gradients.add(0, dx);
   }
 
-  Cost cost() const override { return {.flops = static_cast<double>(shape_.numel()), .bytes = static_cast<double>(bytes_)}; }
+  Cost cost() const override {
+    return {.flops = static_cast<double>(shape_.numel()), .bytes = static_cast<double>(bytes_)};
+  }
   double backward_factor() const override { return 1; }
 
  private:
@@ -150,11 +164,23 @@ class Max final : public Op {
 
 }  // namespace
 
-Var sum(const Var& x) { return apply<Sum>({x}, sum_schema, Over{}); }
-Var sum(const Var& x, int dimension, bool keep) { return apply<Sum>({x}, sum_schema, Over{dimension, keep}); }
-Var mean(const Var& x) { return apply<Sum>({x}, mean_schema, Over{}); }
-Var mean(const Var& x, int dimension, bool keep) { return apply<Sum>({x}, mean_schema, Over{dimension, keep}); }
-Var max(const Var& x) { return apply<Max>({x}, Over{}); }
-Var max(const Var& x, int dimension, bool keep) { return apply<Max>({x}, Over{dimension, keep}); }
+Var sum(const Var& x) {
+  return apply<Sum>({x}, sum_schema, Over{});
+}
+Var sum(const Var& x, int dimension, bool keep) {
+  return apply<Sum>({x}, sum_schema, Over{dimension, keep});
+}
+Var mean(const Var& x) {
+  return apply<Sum>({x}, mean_schema, Over{});
+}
+Var mean(const Var& x, int dimension, bool keep) {
+  return apply<Sum>({x}, mean_schema, Over{dimension, keep});
+}
+Var max(const Var& x) {
+  return apply<Max>({x}, Over{});
+}
+Var max(const Var& x, int dimension, bool keep) {
+  return apply<Max>({x}, Over{dimension, keep});
+}
 
 }  // namespace atto

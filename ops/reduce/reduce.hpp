@@ -1,6 +1,6 @@
 #pragma once
-// Sums, means and maxima over everything or over one dimension (negative: from the end). `keep` leaves the reduced dimension
-// with size 1. Cost: 1 FLOP and 1 value moved per element.
+// Sums, means and maxima over everything or over one dimension (negative: from the end). `keep` leaves the reduced
+// dimension with size 1. Cost: 1 FLOP and 1 value moved per element.
 
 #include "autograd/var.hpp"
 #include "core/device.hpp"
@@ -26,7 +26,8 @@ template <class T>
 void stretch_middle(Cpu, std::int64_t outer, std::int64_t middle, std::int64_t inner, T factor, const T* x, T* y);
 /// y[o, i] = max_m x[o, m, i], and the first m where it stands; middle > 0.
 template <class T>
-void max_middle(Cpu, std::int64_t outer, std::int64_t middle, std::int64_t inner, const T* x, T* y, std::int64_t* where);
+void max_middle(Cpu, std::int64_t outer, std::int64_t middle, std::int64_t inner, const T* x, T* y,
+                std::int64_t* where);
 
 }  // namespace kernels
 }  // namespace atto

@@ -22,7 +22,8 @@ void stretch_middle(Cpu, std::int64_t outer, std::int64_t middle, std::int64_t i
 }
 
 template <class T>
-void max_middle(Cpu, std::int64_t outer, std::int64_t middle, std::int64_t inner, const T* x, T* y, std::int64_t* where) {
+void max_middle(Cpu, std::int64_t outer, std::int64_t middle, std::int64_t inner, const T* x, T* y,
+                std::int64_t* where) {
   parallel_for(outer, 2 * middle * inner, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o) {
       T* best = y + o * inner;

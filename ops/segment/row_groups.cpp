@@ -16,7 +16,8 @@ constexpr std::int32_t kPiece = 1024;  // rows
 
 void check_limit(std::int64_t count, const char* op) {
   if (count > std::numeric_limits<std::int32_t>::max())
-    throw ShapeError({.op = op, .argument = "rows", .got = std::to_string(count), .expected = "at most 2^31 - 1", .hint = {}});
+    throw ShapeError(
+        {.op = op, .argument = "rows", .got = std::to_string(count), .expected = "at most 2^31 - 1", .hint = {}});
 }
 
 }  // namespace
@@ -55,7 +56,10 @@ void RowGroups::cut() {
 
 Csr RowGroups::csr() const noexcept {
   const std::int64_t columns = members_.empty() ? total() : static_cast<std::int64_t>(members_.size());
-  return {.rows = count(), .columns = columns, .entries = total(), .offsets = offsets_.data(),
+  return {.rows = count(),
+          .columns = columns,
+          .entries = total(),
+          .offsets = offsets_.data(),
           .column = members_.empty() ? nullptr : members_.data()};
 }
 

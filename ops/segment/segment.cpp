@@ -33,7 +33,8 @@ const Schema segment_max_schema{{
 const Schema segment_softmax_schema{{
     .name = "segment_softmax",
     .signature = "logits[N,...] -> alpha[N,...]",
-    .formula = "alpha_n = exp(z_n - max) / sum_m exp(z_m - max) over the rows m of the segment of n; 0 where all z_m = -inf",
+    .formula =
+        "alpha_n = exp(z_n - max) / sum_m exp(z_m - max) over the rows m of the segment of n; 0 where all z_m = -inf",
     .gradient = "dz_n = alpha_n (dalpha_n - sum_m alpha_m dalpha_m)",
     .cost = "15 N W FLOP, 2 N W values moved, for rows of W values",
 }};
@@ -58,7 +59,8 @@ Tensor spread(const Tensor& x, const RowGroups& segments) {
 // What pooling and its inverse have in common.
 class SegmentOp : public Op {
  public:
-  SegmentOp(const Schema& schema, const Ragged& segments) : schema_(&schema), segments_(segments, schema.text().name.data()) {}
+  SegmentOp(const Schema& schema, const Ragged& segments)
+      : schema_(&schema), segments_(segments, schema.text().name.data()) {}
   const Schema& schema() const override { return *schema_; }
   void bind(Dims& dims) const override { dims.set("N", segments_.total()); }
   Cost cost() const override { return cost_; }
@@ -68,7 +70,8 @@ class SegmentOp : public Op {
   void set_cost(const Tensor& x, double flops_per_value) {
     const double width = static_cast<double>(row_size(x.shape()));
     cost_ = {.flops = flops_per_value * static_cast<double>(segments_.total()) * width,
-             .bytes = static_cast<double>(segments_.total() + segments_.count()) * width * static_cast<double>(size_of(x.dtype()))};
+             .bytes = static_cast<double>(segments_.total() + segments_.count()) * width *
+                      static_cast<double>(size_of(x.dtype()))};
   }
 
   const Schema* schema_;
@@ -78,7 +81,8 @@ class SegmentOp : public Op {
 
 class SegmentSum final : public SegmentOp {
  public:
-  SegmentSum(const Ragged& segments, bool mean) : SegmentOp(mean ? segment_mean_schema : segment_sum_schema, segments), mean_(mean) {}
+  SegmentSum(const Ragged& segments, bool mean)
+      : SegmentOp(mean ? segment_mean_schema : segment_sum_schema, segments), mean_(mean) {}
 
   Tensor forward(Inputs in) override {
     set_cost(in[0], 1);
@@ -109,8 +113,8 @@ class SegmentMax final : public SegmentOp {
     Tensor y = Tensor::empty(in[0].shape().with(0, segments_.count()), in[0].dtype(), in[0].device());
     winner_ = Tensor::empty(y.shape(), DType::int32, y.device());
     dispatch(y, "segment_max", [&]<class T>(auto device) {
-      kernels::spmm_extreme<T>(device, segments_.csr(), 1, row_size(y.shape()), nullptr, in[0].data<T>(), true, y.data<T>(),
-                               winner_.data<std::int32_t>());
+      kernels::spmm_extreme<T>(device, segments_.csr(), 1, row_size(y.shape()), nullptr, in[0].data<T>(), true,
+                               y.data<T>(), winner_.data<std::int32_t>());
     });
     return y;
   }
@@ -118,8 +122,8 @@ class SegmentMax final : public SegmentOp {
   void backward(const Tensor& dy, Gradients& gradients) override {
     Tensor dx = Tensor::empty(dy.shape().with(0, segments_.total()), dy.dtype(), dy.device());
     dispatch(dy, "segment_max", [&]<class T>(auto device) {
-      kernels::segment_max_gradient(device, segments_.csr(), row_size(dy.shape()), dy.data<T>(), winner_.data<std::int32_t>(),
-                                    dx.data<T>());
+      kernels::segment_max_gradient(device, segments_.csr(), row_size(dy.shape()), dy.data<T>(),
+                                    winner_.data<std::int32_t>(), dx.data<T>());
     });
     gradients.add(0, dx);
   }
@@ -145,8 +149,8 @@ class SegmentSoftmax final : public SegmentOp {
   void backward(const Tensor& gradient, Gradients& gradients) override {
     Tensor dz = Tensor::empty(alpha_.shape(), alpha_.dtype(), alpha_.device());
     dispatch(alpha_, "segment_softmax", [&]<class T>(auto device) {
-      kernels::edge_softmax_gradient(device, segments_.csr(), row_size(alpha_.shape()), alpha_.data<T>(), gradient.data<T>(),
-                                     dz.data<T>());
+      kernels::edge_softmax_gradient(device, segments_.csr(), row_size(alpha_.shape()), alpha_.data<T>(),
+                                     gradient.data<T>(), dz.data<T>());
     });
     gradients.add(0, dz);
   }
@@ -169,14 +173,25 @@ class SegmentBroadcast final : public SegmentOp {
 
 }  // namespace
 
-Var segment_sum(const Var& x, const Ragged& segments) { return apply<SegmentSum>({x}, segments, false); }
-Var segment_mean(const Var& x, const Ragged& segments) { return apply<SegmentSum>({x}, segments, true); }
-Var segment_max(const Var& x, const Ragged& segments) { return apply<SegmentMax>({x}, segments); }
-Var segment_softmax(const Var& logits, const Ragged& segments) { return apply<SegmentSoftmax>({logits}, segments); }
-Var segment_broadcast(const Var& x, const Ragged& segments) { return apply<SegmentBroadcast>({x}, segments); }
+Var segment_sum(const Var& x, const Ragged& segments) {
+  return apply<SegmentSum>({x}, segments, false);
+}
+Var segment_mean(const Var& x, const Ragged& segments) {
+  return apply<SegmentSum>({x}, segments, true);
+}
+Var segment_max(const Var& x, const Ragged& segments) {
+  return apply<SegmentMax>({x}, segments);
+}
+Var segment_softmax(const Var& logits, const Ragged& segments) {
+  return apply<SegmentSoftmax>({logits}, segments);
+}
+Var segment_broadcast(const Var& x, const Ragged& segments) {
+  return apply<SegmentBroadcast>({x}, segments);
+}
 
 Var segment_softmax_reference(const Var& logits, const Ragged& segments) {
-  const Var shift = segment_max(logits, segments).detach();  // any shift gives the same softmax, so it needs no gradient
+  const Var shift =
+      segment_max(logits, segments).detach();  // any shift gives the same softmax, so it needs no gradient
   const Var raised = exp(logits - segment_broadcast(shift, segments));
   return raised / segment_broadcast(segment_sum(raised, segments), segments);
 }

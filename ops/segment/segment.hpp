@@ -1,6 +1,6 @@
 #pragma once
-// Pooling: from the rows of a ragged batch (the nodes of each graph) to one row per segment, and back. A segment without rows
-// gives zeros; a batch without segments is legal.
+// Pooling: from the rows of a ragged batch (the nodes of each graph) to one row per segment, and back. A segment
+// without rows gives zeros; a batch without segments is legal.
 
 #include "autograd/var.hpp"
 #include "core/device.hpp"
@@ -9,7 +9,8 @@
 
 namespace atto {
 
-extern const Schema segment_sum_schema, segment_mean_schema, segment_max_schema, segment_softmax_schema, segment_broadcast_schema;
+extern const Schema segment_sum_schema, segment_mean_schema, segment_max_schema, segment_softmax_schema,
+    segment_broadcast_schema;
 
 /// y_s = sum of x_n over the rows n of segment s. x[N,...] -> [S,...]. Cost: one FLOP per value.
 Var segment_sum(const Var& x, const Ragged& segments);
@@ -18,8 +19,8 @@ Var segment_mean(const Var& x, const Ragged& segments);
 /// The largest x_n of the segment, by channel; the first of equal rows gets the gradient, a NaN wins.
 Var segment_max(const Var& x, const Ragged& segments);
 
-/// a_n = exp(z_n - max) / sum exp(z_m - max) over the rows m of the segment of n, by channel: weights for attention pooling.
-/// logits[N,...] -> [N,...]. A segment of -infinity gives zeros and a zero gradient. Cost: 15 FLOP per value.
+/// a_n = exp(z_n - max) / sum exp(z_m - max) over the rows m of the segment of n, by channel: weights for attention
+/// pooling. logits[N,...] -> [N,...]. A segment of -infinity gives zeros and a zero gradient. Cost: 15 FLOP per value.
 Var segment_softmax(const Var& logits, const Ragged& segments);
 /// The same from segment_max, exp, segment_sum and segment_broadcast; segments of -infinity are NaN here.
 Var segment_softmax_reference(const Var& logits, const Ragged& segments);

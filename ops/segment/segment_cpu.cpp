@@ -27,8 +27,8 @@ void segment_max_gradient(Cpu, const Csr& segments, std::int64_t width, const T*
   });
 }
 
-#define ATTO_INSTANTIATE(T)                                                              \
-  template void segment_broadcast(Cpu, const Csr&, std::int64_t, const T*, T*);          \
+#define ATTO_INSTANTIATE(T)                                                     \
+  template void segment_broadcast(Cpu, const Csr&, std::int64_t, const T*, T*); \
   template void segment_max_gradient(Cpu, const Csr&, std::int64_t, const T*, const std::int32_t*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)

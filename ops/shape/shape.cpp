@@ -35,8 +35,11 @@ namespace {
 int checked_dimension(int dimension, int rank, const char* op) {
   const int d = dimension < 0 ? dimension + rank : dimension;
   if (d < 0 || d >= rank)
-    throw IndexError({.op = op, .argument = "dimension", .got = std::to_string(dimension),
-                      .expected = "a dimension of a tensor of rank " + std::to_string(rank), .hint = {}});
+    throw IndexError({.op = op,
+                      .argument = "dimension",
+                      .got = std::to_string(dimension),
+                      .expected = "a dimension of a tensor of rank " + std::to_string(rank),
+                      .hint = {}});
   return d;
 }
 
@@ -49,15 +52,17 @@ struct Around {
   }
 };
 
-// Copies `width` places of the middle dimension between two tensors that agree in the other dimensions. Bytes, so any dtype.
-void copy_range(const Tensor& from, std::int64_t from_begin, const Tensor& to, std::int64_t to_begin, std::int64_t width, int dimension) {
+// Copies `width` places of the middle dimension between two tensors that agree in the other dimensions. Bytes, so any
+// dtype.
+void copy_range(const Tensor& from, std::int64_t from_begin, const Tensor& to, std::int64_t to_begin,
+                std::int64_t width, int dimension) {
   const Around source(from.shape(), dimension), target(to.shape(), dimension);
   const auto item = static_cast<std::int64_t>(size_of(from.dtype())) * source.inner;
   if (width == 0 || item == 0) return;
   parallel_for(source.outer, width * item / 8 + 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o)
-      std::memcpy(to.raw() + (o * target.middle + to_begin) * item, from.raw() + (o * source.middle + from_begin) * item,
-                  static_cast<std::size_t>(width * item));
+      std::memcpy(to.raw() + (o * target.middle + to_begin) * item,
+                  from.raw() + (o * source.middle + from_begin) * item, static_cast<std::size_t>(width * item));
   });
 }
 
@@ -86,8 +91,11 @@ class Concat final : public Op {
     std::int64_t total = 0;
     for (std::size_t i = 0; i < in.size(); ++i) {
       if (in[i].rank() != first.rank() || in[i].shape().with(dimension_, 0) != first.with(dimension_, 0))
-        throw ShapeError({.op = "concat", .argument = "part " + std::to_string(i), .got = in[i].shape().str(),
-                          .expected = first.str() + " except along dimension " + std::to_string(dimension_), .hint = {}});
+        throw ShapeError({.op = "concat",
+                          .argument = "part " + std::to_string(i),
+                          .got = in[i].shape().str(),
+                          .expected = first.str() + " except along dimension " + std::to_string(dimension_),
+                          .hint = {}});
       shapes_.push_back(in[i].shape());
       total += in[i].size(dimension_);
     }
@@ -129,9 +137,13 @@ class Slice final : public Op {
     from_ = in[0].shape();
     dimension_ = checked_dimension(dimension_, from_.rank(), "slice");
     if (begin_ < 0 || end_ < begin_ || end_ > from_[dimension_])
-      throw IndexError({.op = "slice", .argument = "range", .got = std::to_string(begin_) + ".." + std::to_string(end_),
-                        .expected = "a range of dimension " + std::to_string(dimension_) + " of " + from_.str(), .hint = {}});
-    Tensor y = dimension_ == 0 ? in[0].rows(begin_, end_) : Tensor::empty(from_.with(dimension_, end_ - begin_), in[0].dtype(), in[0].device());
+      throw IndexError({.op = "slice",
+                        .argument = "range",
+                        .got = std::to_string(begin_) + ".." + std::to_string(end_),
+                        .expected = "a range of dimension " + std::to_string(dimension_) + " of " + from_.str(),
+                        .hint = {}});
+    Tensor y = dimension_ == 0 ? in[0].rows(begin_, end_)
+                               : Tensor::empty(from_.with(dimension_, end_ - begin_), in[0].dtype(), in[0].device());
     if (dimension_ > 0) {
       copy_range(in[0], begin_, y, 0, end_ - begin_, dimension_);
       bytes_ = 2.0 * static_cast<double>(y.bytes());
@@ -152,8 +164,12 @@ class Slice final : public Op {
 
 }  // namespace
 
-Var reshape(const Var& x, const Shape& shape) { return x.shape() == shape ? x : apply<Reshape>({x}, shape); }
-Var reshape(const Var& x, std::initializer_list<std::int64_t> sizes) { return reshape(x, x.value().reshape(sizes).shape()); }
+Var reshape(const Var& x, const Shape& shape) {
+  return x.shape() == shape ? x : apply<Reshape>({x}, shape);
+}
+Var reshape(const Var& x, std::initializer_list<std::int64_t> sizes) {
+  return reshape(x, x.value().reshape(sizes).shape());
+}
 
 Var concat(std::span<const Var> parts, int dimension) {
   if (parts.empty())
@@ -163,20 +179,28 @@ Var concat(std::span<const Var> parts, int dimension) {
   return parts[0];
 }
 
-Var slice(const Var& x, int dimension, std::int64_t begin, std::int64_t end) { return apply<Slice>({x}, dimension, begin, end); }
-Var rows(const Var& x, std::int64_t begin, std::int64_t end) { return slice(x, 0, begin, end); }
+Var slice(const Var& x, int dimension, std::int64_t begin, std::int64_t end) {
+  return apply<Slice>({x}, dimension, begin, end);
+}
+Var rows(const Var& x, std::int64_t begin, std::int64_t end) {
+  return slice(x, 0, begin, end);
+}
 
 std::vector<Var> split(const Var& x, std::span<const std::int64_t> sizes, int dimension) {
   const int d = checked_dimension(dimension, x.rank(), "split");
   std::int64_t total = 0;
   for (const std::int64_t size : sizes) {
     if (size < 0)
-      throw ValueError({.op = "split", .argument = "sizes", .got = std::to_string(size), .expected = "at least 0", .hint = {}});
+      throw ValueError(
+          {.op = "split", .argument = "sizes", .got = std::to_string(size), .expected = "at least 0", .hint = {}});
     total += size;
   }
   if (total != x.size(d))
-    throw ShapeError({.op = "split", .argument = "sizes", .got = "a sum of " + std::to_string(total),
-                      .expected = std::to_string(x.size(d)) + ", the size of dimension " + std::to_string(d), .hint = {}});
+    throw ShapeError({.op = "split",
+                      .argument = "sizes",
+                      .got = "a sum of " + std::to_string(total),
+                      .expected = std::to_string(x.size(d)) + ", the size of dimension " + std::to_string(d),
+                      .hint = {}});
   std::vector<Var> parts;
   std::int64_t begin = 0;
   for (const std::int64_t size : sizes) {

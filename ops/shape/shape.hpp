@@ -17,13 +17,15 @@ Var reshape(const Var& x, const Shape& shape);
 /// One size may be -1: it is computed.
 Var reshape(const Var& x, std::initializer_list<std::int64_t> sizes);
 
-/// Inputs one after another along a dimension (negative counts from the end); all other sizes agree (ShapeError). At least one
-/// input. Cost: every value moved once.
+/// Inputs one after another along a dimension (negative counts from the end); all other sizes agree (ShapeError). At
+/// least one input. Cost: every value moved once.
 Var concat(std::span<const Var> parts, int dimension);
-inline Var concat(std::initializer_list<Var> parts, int dimension) { return concat(std::span(parts.begin(), parts.size()), dimension); }
+inline Var concat(std::initializer_list<Var> parts, int dimension) {
+  return concat(std::span(parts.begin(), parts.size()), dimension);
+}
 
-/// Places begin <= i < end of a dimension; along the leading one it shares the memory. IndexError outside. The gradient is zero
-/// elsewhere. Cost: the values of the result moved once, none along the leading dimension.
+/// Places begin <= i < end of a dimension; along the leading one it shares the memory. IndexError outside. The gradient
+/// is zero elsewhere. Cost: the values of the result moved once, none along the leading dimension.
 Var slice(const Var& x, int dimension, std::int64_t begin, std::int64_t end);
 /// slice along the leading dimension
 Var rows(const Var& x, std::int64_t begin, std::int64_t end);

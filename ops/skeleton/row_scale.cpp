@@ -55,8 +55,12 @@ class RowScale final : public Op {
 
 }  // namespace
 
-Var row_scale(const Var& x, const Var& s) { return apply<RowScale>({x, s}); }
+Var row_scale(const Var& x, const Var& s) {
+  return apply<RowScale>({x, s});
+}
 
-Var row_scale_reference(const Var& x, const Var& s) { return x * reshape(s, {s.size(0), 1}); }
+Var row_scale_reference(const Var& x, const Var& s) {
+  return x * reshape(s, {s.size(0), 1});
+}
 
 }  // namespace atto

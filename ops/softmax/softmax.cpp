@@ -37,7 +37,9 @@ class SoftmaxOp final : public Op {
  public:
   explicit SoftmaxOp(Kind kind) : kind_(kind) {}
   const Schema& schema() const override {
-    return kind_ == Kind::probability ? softmax_schema : kind_ == Kind::logarithm ? log_softmax_schema : log_sum_exp_schema;
+    return kind_ == Kind::probability ? softmax_schema
+           : kind_ == Kind::logarithm ? log_softmax_schema
+                                      : log_sum_exp_schema;
   }
 
   Tensor forward(Inputs in) override {
@@ -47,7 +49,8 @@ class SoftmaxOp final : public Op {
     for (int d = 0; d + 1 < x.rank(); ++d) rows_ *= x.size(d);
     const Shape rows(std::span<const std::int64_t>(x.shape().begin(), static_cast<std::size_t>(x.rank() - 1)));
     Tensor y = Tensor::empty(kind_ == Kind::normaliser ? rows : x.shape(), x.dtype(), x.device());
-    dispatch(x, schema().name(), [&]<class T>(auto device) { kernels::softmax(device, kind_, rows_, columns_, x.data<T>(), y.data<T>()); });
+    dispatch(x, schema().name(),
+             [&]<class T>(auto device) { kernels::softmax(device, kind_, rows_, columns_, x.data<T>(), y.data<T>()); });
     if (recording()) saved_ = kind_ == Kind::probability ? y : x;
     cost_ = {.flops = 20.0 * static_cast<double>(x.numel()), .bytes = static_cast<double>(x.bytes() + y.bytes())};
     return y;
@@ -74,9 +77,15 @@ class SoftmaxOp final : public Op {
 
 }  // namespace
 
-Var softmax(const Var& x) { return apply<SoftmaxOp>({x}, Kind::probability); }
-Var log_softmax(const Var& x) { return apply<SoftmaxOp>({x}, Kind::logarithm); }
-Var log_sum_exp(const Var& x) { return apply<SoftmaxOp>({x}, Kind::normaliser); }
+Var softmax(const Var& x) {
+  return apply<SoftmaxOp>({x}, Kind::probability);
+}
+Var log_softmax(const Var& x) {
+  return apply<SoftmaxOp>({x}, Kind::logarithm);
+}
+Var log_sum_exp(const Var& x) {
+  return apply<SoftmaxOp>({x}, Kind::normaliser);
+}
 
 // All three are the same for any shift of a row; by its largest value exp does not overflow.
 Var softmax_reference(const Var& x) {

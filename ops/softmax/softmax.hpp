@@ -1,7 +1,7 @@
 #pragma once
-// Softmax and its relatives over the last dimension. Each row is shifted by its largest value, so nothing overflows; -infinity
-// stands for what is masked. A row of nothing but -infinity, and an empty row, give zeros and a zero gradient, as a node without
-// neighbours does everywhere else. A NaN or +infinity makes its row NaN.
+// Softmax and its relatives over the last dimension. Each row is shifted by its largest value, so nothing overflows;
+// -infinity stands for what is masked. A row of nothing but -infinity, and an empty row, give zeros and a zero
+// gradient, as a node without neighbours does everywhere else. A NaN or +infinity makes its row NaN.
 
 #include "autograd/var.hpp"
 #include "core/device.hpp"
@@ -28,8 +28,8 @@ enum class Softmax { probability, logarithm, normaliser };
 /// probability: softmax; logarithm: log_softmax; both [rows,columns]. normaliser: log_sum_exp, y is [rows].
 template <class T>
 void softmax(Cpu, Softmax kind, std::int64_t rows, std::int64_t columns, const T* x, T* y);
-/// With p = softmax(x). probability: dx = p (g - sum g p), and `saved` is p. logarithm: dx = g - p sum g, and `saved` is x.
-/// normaliser: dx = p g, g is [rows], and `saved` is x.
+/// With p = softmax(x). probability: dx = p (g - sum g p), and `saved` is p. logarithm: dx = g - p sum g, and `saved`
+/// is x. normaliser: dx = p g, g is [rows], and `saved` is x.
 template <class T>
 void softmax_gradient(Cpu, Softmax kind, std::int64_t rows, std::int64_t columns, const T* saved, const T* g, T* dx);
 

@@ -28,13 +28,14 @@ void softmax_gradient(Cpu, Softmax kind, std::int64_t rows, std::int64_t columns
   const std::int64_t width = kind == Softmax::normaliser ? 1 : columns;
   with_isa([&]<class Isa>() {
     parallel_for(rows, work<T>(columns), [&](std::int64_t begin, std::int64_t end) {
-      softmax_gradient_rows<Isa>(kind, end - begin, columns, saved + begin * columns, g + begin * width, dx + begin * columns);
+      softmax_gradient_rows<Isa>(kind, end - begin, columns, saved + begin * columns, g + begin * width,
+                                 dx + begin * columns);
     });
   });
 }
 
-#define ATTO_INSTANTIATE(T)                                                            \
-  template void softmax(Cpu, Softmax, std::int64_t, std::int64_t, const T*, T*);       \
+#define ATTO_INSTANTIATE(T)                                                      \
+  template void softmax(Cpu, Softmax, std::int64_t, std::int64_t, const T*, T*); \
   template void softmax_gradient(Cpu, Softmax, std::int64_t, std::int64_t, const T*, const T*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)

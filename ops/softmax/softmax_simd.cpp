@@ -47,7 +47,8 @@ struct Row {
   }
   ATTO_INLINE T dot(std::int64_t columns, const T* a, const T* b) {
     V sum = simd::splat<N>(T{0});
-    each(columns, [&](std::int64_t d, std::int64_t count) { sum += load(a + d, count, T{0}) * load(b + d, count, T{0}); });
+    each(columns,
+         [&](std::int64_t d, std::int64_t count) { sum += load(a + d, count, T{0}) * load(b + d, count, T{0}); });
     return simd::sum<T, N>(sum);
   }
   ATTO_INLINE T total(std::int64_t columns, const T* x) {
@@ -101,7 +102,7 @@ ATTO_INLINE void with_lanes(std::int64_t columns, const F& f) {
     if (columns > 8) return f(Row<Isa, T, kMost>{});
   if constexpr (kMost > 4)
     if (columns > 4) return f(Row<Isa, T, 8>{});
-  return f(Row<Isa, T, kMost < 4 ? kMost : 4>{});
+  return f(Row < Isa, T, kMost < 4 ? kMost : 4 > {});
 }
 
 }  // namespace
@@ -115,16 +116,17 @@ void softmax_rows(Softmax kind, std::int64_t rows, std::int64_t columns, const T
 }
 
 template <class Isa, class T>
-void softmax_gradient_rows(Softmax kind, std::int64_t rows, std::int64_t columns, const T* __restrict saved, const T* __restrict g,
-                           T* __restrict dx) {
+void softmax_gradient_rows(Softmax kind, std::int64_t rows, std::int64_t columns, const T* __restrict saved,
+                           const T* __restrict g, T* __restrict dx) {
   const std::int64_t width = kind == Softmax::normaliser ? 1 : columns;
   with_lanes<Isa, T>(columns, [&]<class R>(R) {
-    for (std::int64_t n = 0; n < rows; ++n) R::backward(kind, columns, saved + n * columns, g + n * width, dx + n * columns);
+    for (std::int64_t n = 0; n < rows; ++n)
+      R::backward(kind, columns, saved + n * columns, g + n * width, dx + n * columns);
   });
 }
 
-#define ATTO_INSTANTIATE(T)                                                                               \
-  template void softmax_rows<ATTO_ISA>(Softmax, std::int64_t, std::int64_t, const T*, T*);                \
+#define ATTO_INSTANTIATE(T)                                                                \
+  template void softmax_rows<ATTO_ISA>(Softmax, std::int64_t, std::int64_t, const T*, T*); \
   template void softmax_gradient_rows<ATTO_ISA>(Softmax, std::int64_t, std::int64_t, const T*, const T*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)

@@ -11,14 +11,15 @@ namespace {
 
 // exp(x) with a slope that is off by a factor.
 Var exponential(const Var& x, double factor = 1) {
-  return map(x, [](double v) { return std::exp(v); }, [factor](double v) { return factor * std::exp(v); });
+  return map(
+      x, [](double v) { return std::exp(v); }, [factor](double v) { return factor * std::exp(v); });
 }
 
 }  // namespace
 
 TEST_CASE("gradcheck: right gradients pass, to ten digits") {
-  const GradcheckResult result =
-      gradcheck([](std::span<const Var> in) { return times(exponential(in[0]), in[1]); }, {numbers({0.1, -1, 2}), numbers({3, 4, -5})});
+  const GradcheckResult result = gradcheck([](std::span<const Var> in) { return times(exponential(in[0]), in[1]); },
+                                           {numbers({0.1, -1, 2}), numbers({3, 4, -5})});
   CHECK(result.passed);
   CHECK(result.report == "");
   CHECK(result.worst_error < 1e-10);
@@ -42,7 +43,8 @@ TEST_CASE("gradcheck: wrong gradients fail, and the report names the input") {
 // The sum of y = x / (sum of x) is fixed, so ones as cotangent would find a gradient of zero right.
 TEST_CASE("gradcheck: a cotangent of ones would be blind here") {
   const auto missing = [](std::span<const Var> in) {
-    return map(in[0], [](double v) { return v; }, [](double) { return 0; });
+    return map(
+        in[0], [](double v) { return v; }, [](double) { return 0; });
   };
   CHECK_FALSE(gradcheck(missing, {numbers({1, 2, 3})}).passed);
   const auto cut = [](std::span<const Var> in) { return twice(in[0].detach()); };

@@ -63,10 +63,12 @@ TEST_CASE("tape: a hook that replaces a gradient by one of another shape or type
 TEST_CASE("tape: an error in backward leaves nothing behind that breaks the next pass") {
   const Var x = Var::leaf(numbers({3}));
   bool fail = true;
-  const Var y = map(x, [](double v) { return v; }, [&](double) -> double {
-    if (fail) throw std::runtime_error("no slope");
-    return 1;
-  });
+  const Var y = map(
+      x, [](double v) { return v; },
+      [&](double) -> double {
+        if (fail) throw std::runtime_error("no slope");
+        return 1;
+      });
   const Var z = twice(y);
   CHECK_THROWS_WITH(backward(z, {}, {.retain_graph = true}), "no slope");
   fail = false;
@@ -82,10 +84,12 @@ TEST_CASE("tape: an error in backward gives hooked leaves back the gradient of e
   for (const Var& leaf : {x, stored}) leaf.register_hook([](const Tensor&) { return Tensor(); });
   bool fail = false;
   const auto run = [&](bool first) {
-    const Var broken = map(x, [](double v) { return v; }, [&](double) -> double {
-      if (fail) throw std::runtime_error("no slope");
-      return 1;
-    });
+    const Var broken = map(
+        x, [](double v) { return v; },
+        [&](double) -> double {
+          if (fail) throw std::runtime_error("no slope");
+          return 1;
+        });
     // What was created last is differentiated first: with or without a gradient on its way when the error comes.
     const Var good = first ? twice(times(x, stored)) : plus(x, stored);
     backward(plus(broken, good));

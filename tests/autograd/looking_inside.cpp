@@ -13,10 +13,12 @@ namespace atto::test {
 
 TEST_CASE("tape: anomaly mode names the operation and the place where a NaN is born") {
   const auto inverse = [](const Var& x) {
-    return map(x, [](double v) { return 1 / v; }, [](double v) { return -1 / (v * v); });
+    return map(
+        x, [](double v) { return 1 / v; }, [](double v) { return -1 / (v * v); });
   };
   const auto root = [](const Var& x) {  // the value is fine, the slope is infinite
-    return map(x, [](double v) { return std::sqrt(v); }, [](double v) { return 0.5 / std::sqrt(v); });
+    return map(
+        x, [](double v) { return std::sqrt(v); }, [](double v) { return 0.5 / std::sqrt(v); });
   };
   const std::string path = "layers.3.attention";
   const Var x = Var::leaf(numbers({1, 0}));
@@ -49,7 +51,10 @@ TEST_CASE("tape: anomaly mode lets masks pass: -infinity where it is declared, o
     void backward(const Tensor& g, Gradients& gradients) override { gradients.add(0, g); }
     double value;
   };
-  const auto same = [](const Var& x) { return map(x, [](double v) { return v; }, [](double) { return 1; }); };
+  const auto same = [](const Var& x) {
+    return map(
+        x, [](double v) { return v; }, [](double) { return 1; });
+  };
   const AnomalyMode anomaly;
   const Var x = Var::leaf(numbers({1, 2, 3}));
   CHECK(apply<Masked>({x}, -infinity).value().data<double>()[1] == -infinity);
@@ -58,11 +63,19 @@ TEST_CASE("tape: anomaly mode lets masks pass: -infinity where it is declared, o
 
   CHECK(same(apply<Masked>({x}, -infinity)).value().data<double>()[1] == -infinity);
   CHECK(same(numbers({0, -infinity})).value().data<double>()[1] == -infinity);
-  CHECK_THAT_SAYS(NumericError, times(numbers({-infinity, 0}), numbers({1, infinity})), "times: result: got a NaN or infinity at element 1");
-  CHECK_THAT_SAYS(NumericError, map(numbers({1, -infinity}), [](double v) { return -v; }, [](double) { return -1; }), "at element 1");
+  CHECK_THAT_SAYS(NumericError, times(numbers({-infinity, 0}), numbers({1, infinity})),
+                  "times: result: got a NaN or infinity at element 1");
+  CHECK_THAT_SAYS(NumericError,
+                  map(
+                      numbers({1, -infinity}), [](double v) { return -v; }, [](double) { return -1; }),
+                  "at element 1");
   // The first that has no mask among its inputs is named.
-  CHECK_THAT_SAYS(NumericError, map(numbers({1, 0}), [](double v) { return std::log(v); }, [](double v) { return 1 / v; }), "at element 1");
-  CHECK_THAT_SAYS(NumericError, backward(same(x), numbers({1, -infinity, 1})), "map: gradient of input 0: got a NaN or infinity at element 1");
+  CHECK_THAT_SAYS(NumericError,
+                  map(
+                      numbers({1, 0}), [](double v) { return std::log(v); }, [](double v) { return 1 / v; }),
+                  "at element 1");
+  CHECK_THAT_SAYS(NumericError, backward(same(x), numbers({1, -infinity, 1})),
+                  "map: gradient of input 0: got a NaN or infinity at element 1");
 }
 
 TEST_CASE("tape: operations are traced with their cost, forward and backward") {

@@ -11,10 +11,13 @@ Schema make(std::string_view signature) {
   return Schema{{.name = "op", .signature = signature, .formula = "f", .gradient = "g", .cost = "c"}};
 }
 
-Var of(const Shape& shape, DType dtype = DType::float32) { return Tensor::zeros(shape, dtype); }
+Var of(const Shape& shape, DType dtype = DType::float32) {
+  return Tensor::zeros(shape, dtype);
+}
 
 // Empty when the call is accepted, else the text of the error.
-std::string check(std::string_view signature, const std::vector<Var>& inputs, const std::function<void(Dims&)>& bind = {}) {
+std::string check(std::string_view signature, const std::vector<Var>& inputs,
+                  const std::function<void(Dims&)>& bind = {}) {
   const Schema schema = make(signature);
   Dims dims = schema.dims();
   if (bind) bind(dims);
@@ -47,17 +50,22 @@ TEST_CASE("schema: what does not fit is named, with what was known") {
   CHECK(check("x[N,N] -> y[N]", {of({3, 4})}).find("got [3,4], expected [N,N] with N = 3") != std::string::npos);
   CHECK(check("x[...,D], w[D] -> y[...,D]", {of({}), of({4})}).find("op: x: got []") != std::string::npos);
   CHECK(check("x[N,3] -> y[N]", {of({2, 4})}).find("expected [N,3]") != std::string::npos);
-  CHECK(check("x[E,H] -> y[E,H]", {of({5, 2})}, [](Dims& dims) { dims.set("E", 7); }).find("expected [E,H] with E = 7") != std::string::npos);
+  CHECK(check("x[E,H] -> y[E,H]", {of({5, 2})}, [](Dims& dims) {
+          dims.set("E", 7);
+        }).find("expected [E,H] with E = 7") != std::string::npos);
   CHECK(check("x[N] -> y[N]", {Var()}) == "op: x: got an undefined tensor, expected [N]");
   CHECK(check("x[N], y[N] -> z[N]", {of({3})}) == "op: inputs: got 1, expected x[N], y[N] -> z[N]");
   CHECK(check("x[N] -> z[N]", {of({3}), of({3})}).find("op: inputs: got 2") != std::string::npos);
   CHECK(check("parts*[N] -> z[N]", {}).find("op: inputs: got 0") != std::string::npos);
-  CHECK(check("a[N], parts*[N] -> z[N]", {of({3}), of({3}), of({2})}).find("op: parts: got [2], expected [N] with N = 3") != std::string::npos);
+  CHECK(check("a[N], parts*[N] -> z[N]", {of({3}), of({3}), of({2})})
+            .find("op: parts: got [2], expected [N] with N = 3") != std::string::npos);
 }
 
 TEST_CASE("schema: all inputs share one floating type") {
-  CHECK(check("x[N] -> y[N]", {of({3}, DType::int64)}) == "op: x: got int64, expected float32 or float64 (convert with to(dtype))");
-  CHECK(check("x[N], s[N] -> y[N]", {of({3}), of({3}, DType::float64)}) == "op: s: got float64, expected float32 (convert with to(dtype))");
+  CHECK(check("x[N] -> y[N]", {of({3}, DType::int64)}) ==
+        "op: x: got int64, expected float32 or float64 (convert with to(dtype))");
+  CHECK(check("x[N], s[N] -> y[N]", {of({3}), of({3}, DType::float64)}) ==
+        "op: s: got float64, expected float32 (convert with to(dtype))");
 }
 
 TEST_CASE("schema: letters can be looked up, and there are at most 16") {

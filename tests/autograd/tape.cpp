@@ -12,14 +12,15 @@ namespace {
 
 std::vector<double> gradient(const Var& x) {
   const Tensor g = x.grad();
-  return g.defined() ? std::vector<double>(g.values<double>().begin(), g.values<double>().end()) : std::vector<double>{};
+  return g.defined() ? std::vector<double>(g.values<double>().begin(), g.values<double>().end())
+                     : std::vector<double>{};
 }
 
 }  // namespace
 
 TEST_CASE("tape: a value that is used on several ways gets the sum of their gradients") {
   const Var x = Var::leaf(numbers({2, 3})), y = Var::leaf(numbers({5, 7}));
-  const Var a = times(x, y);                 // x y
+  const Var a = times(x, y);                    // x y
   const Var b = plus(times(a, x), plus(a, a));  // x^2 y + 2 x y
   backward(b, numbers({1, 10}));
   CHECK(gradient(x) == std::vector<double>{2 * 2 * 5 + 2 * 5, 10 * (2 * 3 * 7 + 2 * 7)});
@@ -102,8 +103,10 @@ TEST_CASE("tape: the graph is freed on the way unless it is asked to stay") {
 
 TEST_CASE("tape: a root that cannot be differentiated is refused") {
   const Var x = Var::leaf(numbers({2, 3}));
-  CHECK_THAT_SAYS(ShapeError, times(x, x).backward(), "backward: root: got float64[2], expected a single number, or a seed");
-  CHECK_THAT_SAYS(ShapeError, (backward(times(x, x), numbers({1}))), "backward: seed: got float64[1], expected float64[2]");
+  CHECK_THAT_SAYS(ShapeError, times(x, x).backward(),
+                  "backward: root: got float64[2], expected a single number, or a seed");
+  CHECK_THAT_SAYS(ShapeError, (backward(times(x, x), numbers({1}))),
+                  "backward: seed: got float64[1], expected float64[2]");
   CHECK_THAT_SAYS(StateError, (total(numbers({1})).backward()), "depends on no leaf with a gradient");
   CHECK_THAT_SAYS(StateError, (apply<Frozen>({x})), "frozen: input: got a value that needs a gradient");
   CHECK(apply<Frozen>({x.detach()}).value().numel() == 2);
@@ -118,9 +121,7 @@ TEST_CASE("tape: constants, detached values and frozen leaves record nothing") {
   CHECK_FALSE(twice(x.detach()).requires_grad());
   {
     const NoGrad outer;
-    {
-      const NoGrad inner;
-    }
+    { const NoGrad inner; }
     CHECK_FALSE(grad_enabled());
     CHECK_FALSE(twice(x).requires_grad());
   }
@@ -181,7 +182,8 @@ TEST_CASE("tape: a slice of a gradient is added in its place") {
   const Var columns = apply<Part>({x}, -1, 1, Shape{2, 2}), rows = apply<Part>({x}, 0, 1, Shape{1, 3});
   backward(plus(total(columns), total(rows)));
   CHECK(gradient(x) == std::vector<double>{0, 1, 1, 1, 2, 2});
-  CHECK_THAT_SAYS(ShapeError, (backward(total(apply<Part>({x}, 0, 1, Shape{2, 3})))), "slice: got [2,3] at 1, expected a part of [2,3]");
+  CHECK_THAT_SAYS(ShapeError, (backward(total(apply<Part>({x}, 0, 1, Shape{2, 3})))),
+                  "slice: got [2,3] at 1, expected a part of [2,3]");
 }
 
 namespace {
@@ -206,7 +208,8 @@ double chain_gradient = 0;
 
 }  // namespace
 
-TEST_CASE("tape: a chain of a million operations is differentiated and destroyed in a stack of one megabyte", "[slow]") {
+TEST_CASE("tape: a chain of a million operations is differentiated and destroyed in a stack of one megabyte",
+          "[slow]") {
   with_small_stack([] {
     const Var x = Var::leaf(numbers({1}));
     const auto chain = [&] {

@@ -120,8 +120,10 @@ TEST_CASE("allocator: a limit refuses before allocating, says how much was neede
   const std::string limit = std::to_string(allocator::limit());
   const Tensor kept = Tensor::zeros({kMegabyte});  // 4 MB
   const std::int64_t calls = allocator::statistics().system_calls;
-  CHECK_THAT_SAYS(MemoryError, Tensor::empty({2 * kMegabyte}), "allocate: memory: got a request for 8388672 bytes while ");
-  CHECK_THAT_SAYS(MemoryError, Tensor::empty({2 * kMegabyte}), " are in use, expected at most " + limit + " bytes together (raise the memory limit");
+  CHECK_THAT_SAYS(MemoryError, Tensor::empty({2 * kMegabyte}),
+                  "allocate: memory: got a request for 8388672 bytes while ");
+  CHECK_THAT_SAYS(MemoryError, Tensor::empty({2 * kMegabyte}),
+                  " are in use, expected at most " + limit + " bytes together (raise the memory limit");
   CHECK_THAT_SAYS(MemoryError, Tensor::empty({std::int64_t{1} << 58}), "a request for 1152921504606847040 bytes");
   CHECK(allocator::statistics().system_calls == calls);
   CHECK(allocator::statistics().in_use == before.in_use + allocator::statistics().reserved - before.reserved);

@@ -31,7 +31,8 @@ double worst_error(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_
       const auto at = static_cast<std::size_t>(i * n + j);
       double sum = beta * double{before[at]}, size = std::abs(sum) + 1e-30;
       for (std::int64_t l = 0; l < k; ++l) {
-        const double term = alpha * double{a[static_cast<std::size_t>(ta ? l * m + i : i * k + l)]} * double{b[static_cast<std::size_t>(tb ? j * k + l : l * n + j)]};
+        const double term = alpha * double{a[static_cast<std::size_t>(ta ? l * m + i : i * k + l)]} *
+                            double{b[static_cast<std::size_t>(tb ? j * k + l : l * n + j)]};
         sum += term, size += std::abs(term);
       }
       worst = std::max(worst, std::abs(sum - double{c[at]}) / size / double{std::numeric_limits<T>::epsilon()});
@@ -44,10 +45,20 @@ double worst_error(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_
 TEST_CASE("gemm: agrees with the definition for all flags and shapes") {
   for (const bool ta : {false, true})
     for (const bool tb : {false, true})
-      for (const auto& [m, n, k] : std::vector<std::array<std::int64_t, 3>>{
-               {1, 1, 1}, {3, 4, 5}, {7, 1, 9}, {1, 8, 3}, {65, 33, 17}, {5, 4, 0}, {0, 3, 2}, {3, 0, 2}, {4, 3, 5000}, {2100, 65, 64}, {40, 700, 200}})
+      for (const auto& [m, n, k] : std::vector<std::array<std::int64_t, 3>>{{1, 1, 1},
+                                                                            {3, 4, 5},
+                                                                            {7, 1, 9},
+                                                                            {1, 8, 3},
+                                                                            {65, 33, 17},
+                                                                            {5, 4, 0},
+                                                                            {0, 3, 2},
+                                                                            {3, 0, 2},
+                                                                            {4, 3, 5000},
+                                                                            {2100, 65, 64},
+                                                                            {40, 700, 200}})
         for (const auto& [alpha, beta] : {std::pair{1.0, 0.0}, std::pair{-0.5, 2.0}}) {
-          INFO(m << " " << n << " " << k << (ta ? " A transposed" : "") << (tb ? " B transposed" : "") << " alpha " << alpha);
+          INFO(m << " " << n << " " << k << (ta ? " A transposed" : "") << (tb ? " B transposed" : "") << " alpha "
+                 << alpha);
           CHECK(worst_error<float>(ta, tb, m, n, k, alpha, beta) < 4);
           CHECK(worst_error<double>(ta, tb, m, n, k, alpha, beta) < 4);
         }
@@ -64,7 +75,8 @@ TEST_CASE("gemm: beta = 0 reads nothing, not even a NaN") {
 
 TEST_CASE("gemm: the bits do not depend on the number of threads") {
   const int before = threads();
-  for (const auto& [m, n, k] : std::vector<std::array<std::int64_t, 3>>{{9000, 64, 64}, {64, 64, 20000}, {300, 300, 300}, {31, 1200, 700}, {100, 3000, 64}}) {
+  for (const auto& [m, n, k] : std::vector<std::array<std::int64_t, 3>>{
+           {9000, 64, 64}, {64, 64, 20000}, {300, 300, 300}, {31, 1200, 700}, {100, 3000, 64}}) {
     const auto a = random<float>(m * k, 1), b = random<float>(k * n, 2);
     std::vector<float> expected;
     for (const int count : {1, 2, 5}) {
@@ -87,7 +99,8 @@ TEST_CASE("gemm_tile: works on parts of matrices and leaves the rest alone") {
       double expected = -1;
       if (i < 3 && j >= 2 && j < 6) {
         expected = 0;
-        for (std::int64_t l = 0; l < 2; ++l) expected += a[static_cast<std::size_t>(i * 7 + 1 + l)] * b[static_cast<std::size_t>(l * 8 + 3 + j - 2)];
+        for (std::int64_t l = 0; l < 2; ++l)
+          expected += a[static_cast<std::size_t>(i * 7 + 1 + l)] * b[static_cast<std::size_t>(l * 8 + 3 + j - 2)];
       }
       CHECK(c[static_cast<std::size_t>(i * 9 + j)] == Approx(expected));
     }

@@ -9,7 +9,8 @@ TEST_CASE("error: the parts make one sentence, empty ones are left out") {
   CHECK(std::string(whole.what()) == "matmul: b: got [3], expected [K,N] (reshape it)");
   CHECK(whole.text().argument == "b");
   CHECK(std::string(Error({.op = "f", .argument = {}, .got = "1", .expected = {}, .hint = {}}).what()) == "f: got 1");
-  CHECK(std::string(Error({.op = {}, .argument = {}, .got = "1", .expected = "2", .hint = {}}).what()) == "got 1, expected 2");
+  CHECK(std::string(Error({.op = {}, .argument = {}, .got = "1", .expected = "2", .hint = {}}).what()) ==
+        "got 1, expected 2");
 }
 
 TEST_CASE("error: files are named with the place") {

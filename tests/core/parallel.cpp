@@ -45,8 +45,16 @@ TEST_CASE("loops may use every processor unless told otherwise") {
 }
 
 TEST_CASE("parallel_for: covers everything once, in ranges that do not depend on the number of threads") {
-  for (const auto& [n, work] : std::vector<std::pair<std::int64_t, std::int64_t>>{
-           {0, 1}, {1, 1 << 20}, {63, 0}, {64, 1000}, {1000, 1 << 20}, {1000, 300}, {65'537, 0}, {65'537, 1}, {65'537, 7}, {1'000'000, 3}}) {
+  for (const auto& [n, work] : std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 1},
+                                                                                  {1, 1 << 20},
+                                                                                  {63, 0},
+                                                                                  {64, 1000},
+                                                                                  {1000, 1 << 20},
+                                                                                  {1000, 300},
+                                                                                  {65'537, 0},
+                                                                                  {65'537, 1},
+                                                                                  {65'537, 7},
+                                                                                  {1'000'000, 3}}) {
     const WithThreads one(1);
     const Ranges expected = ranges(n, work);
     std::int64_t next = 0;
@@ -83,7 +91,9 @@ TEST_CASE("parallel loops: many short ones, from several threads of the caller's
     callers.emplace_back([&sums, caller] {
       for (int loop = 0; loop < 3000; ++loop) {
         std::array<std::int64_t, 8> parts{};
-        parallel_chunks(8, 1, 1 << 20, [&](std::int64_t index, std::int64_t, std::int64_t) { parts[static_cast<std::size_t>(index)] += index; });
+        parallel_chunks(8, 1, 1 << 20, [&](std::int64_t index, std::int64_t, std::int64_t) {
+          parts[static_cast<std::size_t>(index)] += index;
+        });
         for (const std::int64_t part : parts) sums[caller] += part;
       }
     });
@@ -94,9 +104,10 @@ TEST_CASE("parallel loops: many short ones, from several threads of the caller's
 TEST_CASE("parallel loops: an exception reaches the caller, and loops inside loops run") {
   for (const int count : {1, 4}) {
     const WithThreads many(count);
-    CHECK_THROWS_WITH(parallel_for(1000, 1 << 20, [](std::int64_t begin, std::int64_t) {
-                        if (begin >= 500) throw std::runtime_error("in a chunk");
-                      }),
+    CHECK_THROWS_WITH(parallel_for(1000, 1 << 20,
+                                   [](std::int64_t begin, std::int64_t) {
+                                     if (begin >= 500) throw std::runtime_error("in a chunk");
+                                   }),
                       "in a chunk");
     std::atomic<std::int64_t> sum{0};
     parallel_for(100, 1 << 20, [&](std::int64_t begin, std::int64_t end) {

@@ -25,9 +25,24 @@ std::vector<T> random(std::int64_t size) {
 TEST_CASE("sum_middle: all sizes, threads and instruction sets") {
   const int threads_before = threads();
   const Isa best = isa();
-  for (const auto& [outer, middle, inner] : std::vector<std::array<std::int64_t, 3>>{
-           {1, 1, 1}, {3, 5, 7}, {2, 64, 1}, {2, 65, 1}, {1, 1000, 3}, {4, 129, 31}, {3, 70, 64}, {2, 33, 65}, {1, 40'000, 1}, {1, 40'000, 2},
-           {2, 33'000, 1}, {1, 300, 300}, {5000, 8, 1}, {500, 4, 16}, {0, 3, 4}, {3, 0, 4}, {3, 4, 0}, {1, 5'000'000, 1}}) {
+  for (const auto& [outer, middle, inner] : std::vector<std::array<std::int64_t, 3>>{{1, 1, 1},
+                                                                                     {3, 5, 7},
+                                                                                     {2, 64, 1},
+                                                                                     {2, 65, 1},
+                                                                                     {1, 1000, 3},
+                                                                                     {4, 129, 31},
+                                                                                     {3, 70, 64},
+                                                                                     {2, 33, 65},
+                                                                                     {1, 40'000, 1},
+                                                                                     {1, 40'000, 2},
+                                                                                     {2, 33'000, 1},
+                                                                                     {1, 300, 300},
+                                                                                     {5000, 8, 1},
+                                                                                     {500, 4, 16},
+                                                                                     {0, 3, 4},
+                                                                                     {3, 0, 4},
+                                                                                     {3, 4, 0},
+                                                                                     {1, 5'000'000, 1}}) {
     INFO(outer << " x " << middle << " x " << inner);
     const auto x = random<float>(outer * middle * inner);
     std::vector<double> expected(static_cast<std::size_t>(outer * inner)), size = expected;
@@ -48,7 +63,8 @@ TEST_CASE("sum_middle: all sizes, threads and instruction sets") {
         sum_middle(outer, middle, inner, x.data(), y.data());
         if (first.empty()) first = y;
         REQUIRE(y == first);
-        for (std::size_t i = 0; i < y.size(); ++i) REQUIRE(std::abs(double{y[i]} - expected[i]) <= 4 * size[i] / (1 << 23));
+        for (std::size_t i = 0; i < y.size(); ++i)
+          REQUIRE(std::abs(double{y[i]} - expected[i]) <= 4 * size[i] / (1 << 23));
       }
     }
   }
@@ -62,7 +78,8 @@ TEST_CASE("sum_middle: equal terms, in rows and in columns") {
   for (const Isa set : {Isa::baseline, Isa::avx2, Isa::avx512}) {
     if (set > best) continue;
     set_isa(set);
-    for (const auto& [outer, middle, inner] : std::vector<std::array<std::int64_t, 3>>{{3, 30'000, 1}, {1, 30'000, 3}, {2, 3'000, 64}, {1, 3'000'000, 1}}) {
+    for (const auto& [outer, middle, inner] :
+         std::vector<std::array<std::int64_t, 3>>{{3, 30'000, 1}, {1, 30'000, 3}, {2, 3'000, 64}, {1, 3'000'000, 1}}) {
       const std::vector<float> x(static_cast<std::size_t>(outer * middle * inner), 0.1f);
       std::vector<float> y(static_cast<std::size_t>(outer * inner));
       sum_middle(outer, middle, inner, x.data(), y.data());

@@ -38,11 +38,13 @@ TEST_CASE("tensor: wrong calls say what is wrong") {
   CHECK_THAT_SAYS(IndexError, x.rows(1, 3), "rows: range: got 1..3");
   CHECK_THAT_SAYS(IndexError, x.rows(2, 1), "got 2..1");
   CHECK_THAT_SAYS(IndexError, Tensor::zeros({}).rows(0, 0), "rows");
-  CHECK_THAT_SAYS(ShapeError, x.copy_from(Tensor::zeros({3, 2})), "copy_from: source: got float32[3,2], expected float32[2,3]");
+  CHECK_THAT_SAYS(ShapeError, x.copy_from(Tensor::zeros({3, 2})),
+                  "copy_from: source: got float32[3,2], expected float32[2,3]");
   CHECK_THAT_SAYS(ShapeError, x.copy_from(Tensor::zeros({2, 3}, DType::float64)), "float64[2,3]");
   CHECK_THAT_SAYS(TypeError, Tensor::empty({2}, DType::float32, {.kind = DeviceKind::cuda}), "no GPU backend");
   CHECK_THAT_SAYS(ShapeError, Tensor::empty({std::int64_t{1} << 62}), "at most 2^63 - 1");
-  CHECK_THAT_SAYS(TypeError, visit_float(DType::int32, "op", []<class T>() {}), "op: dtype: got int32, expected float32 or float64");
+  CHECK_THAT_SAYS(TypeError, visit_float(DType::int32, "op", []<class T>() {}),
+                  "op: dtype: got int32, expected float32 or float64");
 }
 
 TEST_CASE("tensor: views share memory, clones do not") {

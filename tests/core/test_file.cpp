@@ -90,5 +90,6 @@ TEST_CASE("a file with a hole larger than the memory is refused, not allocated")
   std::error_code error;
   fs::resize_file(path, std::uintmax_t{8} << 40, error);
   if (error) return atto::test::skip("no files of 8 TiB here");
-  CHECK_THROWS_WITH(atto::read_file(path), path.string() + ": cannot read: 8796093022208 bytes, more than the memory of this machine");
+  CHECK_THROWS_WITH(atto::read_file(path),
+                    path.string() + ": cannot read: 8796093022208 bytes, more than the memory of this machine");
 }

@@ -1,10 +1,9 @@
-#include "core/lanes.hpp"
-
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <vector>
 
+#include "core/lanes.hpp"
 #include "tests/support/catch.hpp"
 
 namespace simd = atto::simd;
@@ -17,8 +16,10 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 double exp_error(float x) {
   const float got = simd::exp<float, 1>(x);
   const double expected = x < -86.6434f ? 0 : std::exp(static_cast<double>(x));
-  if (std::isinf(static_cast<float>(expected)) || std::isinf(got)) return std::isinf(got) && expected > 3.402823e38 ? 0 : kInfinity;
-  return expected == 0 ? (got == 0 ? 0 : kInfinity) : std::abs(got - expected) / std::ldexp(1.0, std::ilogb(expected) - 23);
+  if (std::isinf(static_cast<float>(expected)) || std::isinf(got))
+    return std::isinf(got) && expected > 3.402823e38 ? 0 : kInfinity;
+  return expected == 0 ? (got == 0 ? 0 : kInfinity)
+                       : std::abs(got - expected) / std::ldexp(1.0, std::ilogb(expected) - 23);
 }
 
 }  // namespace
@@ -58,7 +59,8 @@ TEST_CASE("the exponential of lanes is within 1.1 units in the last place, from 
     std::memcpy(&x, &low, sizeof x);
     if (!std::isnan(x)) worst = std::max(worst, exp_error(x));
   }
-  for (const float x : {0.0f, 88.72283f, 88.73f, -86.643f, -86.644f, -87.4f, -103.2f, -104.1f}) worst = std::max(worst, exp_error(x));
+  for (const float x : {0.0f, 88.72283f, 88.73f, -86.643f, -86.644f, -87.4f, -103.2f, -104.1f})
+    worst = std::max(worst, exp_error(x));
   CHECK(worst < 1.1);
   CHECK(simd::exp<float, 1>(-kInfinity) == 0);
   CHECK(simd::exp<float, 1>(kInfinity) == kInfinity);
@@ -70,7 +72,8 @@ TEST_CASE("four vectors are summed side by side") {
   float x[16];
   for (int i = 0; i < 16; ++i) x[i] = static_cast<float>(1 << i);
   float got[4];
-  simd::store(got, simd::sum_four<float, 4>(simd::load<4>(x), simd::load<4>(x + 4), simd::load<4>(x + 8), simd::load<4>(x + 12)));
+  simd::store(got, simd::sum_four<float, 4>(simd::load<4>(x), simd::load<4>(x + 4), simd::load<4>(x + 8),
+                                            simd::load<4>(x + 12)));
   CHECK(got[0] == 0x000f);
   CHECK(got[1] == 0x00f0);
   CHECK(got[2] == 0x0f00);

@@ -1,18 +1,17 @@
 // The program as a user meets it: options, exit codes, files, interruption, prediction.
-#include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "core/file.hpp"
 #include "nn/train/metrics_log.hpp"
@@ -40,7 +39,8 @@ Result run(const std::string& arguments, const fs::path& log) {
 // A small data set in the TU text form: rings (class 0) and paths (class 1).
 void write_tu(const fs::path& folder) {
   fs::create_directories(folder);
-  std::ofstream a(folder / "TOY_A.txt"), indicator(folder / "TOY_graph_indicator.txt"), labels(folder / "TOY_graph_labels.txt"), nodes(folder / "TOY_node_labels.txt");
+  std::ofstream a(folder / "TOY_A.txt"), indicator(folder / "TOY_graph_indicator.txt"),
+      labels(folder / "TOY_graph_labels.txt"), nodes(folder / "TOY_node_labels.txt");
   int next = 1;
   for (int g = 0; g < 40; ++g) {
     const int n = 4 + g % 5;
@@ -73,9 +73,11 @@ TEST_CASE("gradformer --help explains every option") {
   const test::TemporaryFolder folder;
   const Result help = run("--help", folder.path() / "log");
   CHECK(help.code == 0);
-  for (const char* option : {"--data", "--dataset", "--model", "--layers", "--channels", "--heads", "--gamma", "--hop", "--slope", "--mask", "--local",
-                             "--encoding", "--epochs", "--batch", "--lr", "--warmup", "--seed", "--folds", "--train-fraction", "--threads", "--out",
-                             "--resume", "--weights", "--predict", "--trace"}) {
+  for (const char* option :
+       {"--data",   "--dataset", "--model",   "--layers", "--channels",       "--heads",   "--gamma",
+        "--hop",    "--slope",   "--mask",    "--local",  "--encoding",       "--epochs",  "--batch",
+        "--lr",     "--warmup",  "--seed",    "--folds",  "--train-fraction", "--threads", "--out",
+        "--resume", "--weights", "--predict", "--trace"}) {
     INFO(option);
     CHECK(help.output.find(option) != std::string::npos);
   }
@@ -122,7 +124,9 @@ TEST_CASE("gradformer ends with a message and exit code 2 whatever it is given")
   refused(good + " --weights '" + (data / "TOY_A.txt").string() + "'", "--predict");
   refused(good + " --encoding-channels 16", "encoding_channels");
   refused("--resume '" + (folder.path() / "nothing").string() + "'", "nothing");
-  refused("--weights '" + (data / "TOY_A.txt").string() + "' --predict '" + (folder.path() / "p.csv").string() + "' " + good, "TOY_A.txt");
+  refused("--weights '" + (data / "TOY_A.txt").string() + "' --predict '" + (folder.path() / "p.csv").string() + "' " +
+              good,
+          "TOY_A.txt");
   CHECK_FALSE(fs::exists(folder.path() / "p.csv"));
   std::ofstream(data / "TOY_A.txt", std::ios::app) << "1, 99999\n";
   refused(good, "TOY_A.txt");
@@ -136,8 +140,9 @@ TEST_CASE("gradformer leaves every file that it promises, resumes, and predicts"
   const Result trained = run(settings + " --out '" + whole.string() + "'", folder.path() / "log");
   INFO(trained.output);
   REQUIRE(trained.code == 0);
-  for (const char* file : {"metrics.csv", "metrics.jsonl", "config.json", "summary.json", "model.safetensors", "checkpoint.safetensors", "report.html",
-                           "plots/loss.svg", "plots/metric.svg", "plots/decay.svg"}) {
+  for (const char* file :
+       {"metrics.csv", "metrics.jsonl", "config.json", "summary.json", "model.safetensors", "checkpoint.safetensors",
+        "report.html", "plots/loss.svg", "plots/metric.svg", "plots/decay.svg"}) {
     INFO(file);
     CHECK(fs::exists(whole / file));
   }
@@ -159,8 +164,9 @@ TEST_CASE("gradformer leaves every file that it promises, resumes, and predicts"
   }
   SECTION("weights predict what the trained model says, graph by graph") {
     const fs::path csv = folder.path() / "outputs.csv";
-    const Result predicted = run("--cache '' --weights '" + (whole / "model.safetensors").string() + "' --predict '" + csv.string() + "'",
-                                 folder.path() / "log");
+    const Result predicted =
+        run("--cache '' --weights '" + (whole / "model.safetensors").string() + "' --predict '" + csv.string() + "'",
+            folder.path() / "log");
     INFO(predicted.output);
     REQUIRE(predicted.code == 0);
     std::istringstream lines(read_file(csv));
@@ -193,7 +199,9 @@ TEST_CASE("what lies in a run folder is checked before the run goes on") {
   const test::TemporaryFolder folder;
   const fs::path data = folder.path() / "TOY", out = folder.path() / "run";
   write_tu(data);
-  REQUIRE(run("--data '" + data.string() + "'" + kSmall + " --out '" + out.string() + "'", folder.path() / "log").code == 0);
+  REQUIRE(
+      run("--data '" + data.string() + "'" + kSmall + " --out '" + out.string() + "'", folder.path() / "log").code ==
+      0);
   const auto damaged = [&](const char* file, auto damage, const char* text) {
     const std::string whole = read_file(out / file);
     std::ofstream(out / file, std::ios::binary) << damage(whole);
@@ -221,8 +229,10 @@ TEST_CASE("a mask for every layer, with a learned base, is reported layer by lay
   const test::TemporaryFolder folder;
   const fs::path data = folder.path() / "TOY", out = folder.path() / "run";
   write_tu(data);
-  const Result result = run("--data '" + data.string() + "'" + kSmall + " --hop 1 --learn-gamma --mask-per-layer --disconnected left_out --out '" + out.string() + "'",
-                            folder.path() / "log");
+  const Result result =
+      run("--data '" + data.string() + "'" + kSmall +
+              " --hop 1 --learn-gamma --mask-per-layer --disconnected left_out --out '" + out.string() + "'",
+          folder.path() / "log");
   INFO(result.output);
   REQUIRE(result.code == 0);
   CHECK(read_file(out / "plots" / "decay.svg").find("layer 2 · head 2") != std::string::npos);
@@ -237,7 +247,9 @@ TEST_CASE("AqSol files without a training part are split anew") {
   std::ofstream file(folder.path() / "val.txt");
   for (int i = 0; i < 20; ++i) file << "3 4 " << -0.5 * i << "\n0 1 " << i % 3 << "\n0 1 0 1 0 0 1 2 1 2 1 1\n";
   file.close();
-  const Result result = run("--data '" + folder.path().string() + "'" + kSmall + " --encoding-channels 4 --out '" + (folder.path() / "run").string() + "'", folder.path() / "log");
+  const Result result = run("--data '" + folder.path().string() + "'" + kSmall + " --encoding-channels 4 --out '" +
+                                (folder.path() / "run").string() + "'",
+                            folder.path() / "log");
   INFO(result.output);
   CHECK(result.code == 0);
   CHECK(result.output.find("mean absolute error, test") != std::string::npos);
@@ -247,15 +259,17 @@ TEST_CASE("a killed run goes on where it was and ends with the same numbers", "[
   const test::TemporaryFolder folder;
   const fs::path data = folder.path() / "TOY", whole = folder.path() / "whole", killed = folder.path() / "killed";
   write_tu(data);
-  const std::string settings = "--data '" + data.string() + "' --cache '' --layers 2 --channels 16 --heads 2 --epochs 40 --batch 8 --seed 5";
+  const std::string settings =
+      "--data '" + data.string() + "' --cache '' --layers 2 --channels 16 --heads 2 --epochs 40 --batch 8 --seed 5";
   REQUIRE(run(settings + " --out '" + whole.string() + "'", folder.path() / "log").code == 0);
 
   const pid_t child = fork();
   if (child == 0) {
     if (!std::freopen("/dev/null", "w", stderr) || !std::freopen("/dev/null", "w", stdout)) _exit(3);
     const std::string data_argument = data.string(), out = killed.string();
-    execl(kProgram.c_str(), kProgram.c_str(), "--data", data_argument.c_str(), "--cache", "", "--layers", "2", "--channels", "16", "--heads", "2", "--epochs", "40",
-          "--batch", "8", "--seed", "5", "--out", out.c_str(), static_cast<char*>(nullptr));
+    execl(kProgram.c_str(), kProgram.c_str(), "--data", data_argument.c_str(), "--cache", "", "--layers", "2",
+          "--channels", "16", "--heads", "2", "--epochs", "40", "--batch", "8", "--seed", "5", "--out", out.c_str(),
+          static_cast<char*>(nullptr));
     _exit(4);
   }
   const auto rows_written = [&] {

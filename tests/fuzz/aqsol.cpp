@@ -12,7 +12,8 @@ bool run(std::string_view input) {
 }
 
 std::vector<std::string> seeds() {
-  return {test::pack({{"train.txt", "3 4 -1.5\n0 2 1\n0 1 1 1 0 1 1 2 2 2 1 2\n1 0 0.25\n3\n\n"}, {"test.txt", "0 0 2\n\n\n"}}),
+  return {test::pack({{"train.txt", "3 4 -1.5\n0 2 1\n0 1 1 1 0 1 1 2 2 2 1 2\n1 0 0.25\n3\n\n"},
+                      {"test.txt", "0 0 2\n\n\n"}}),
           test::pack({{"val.txt", "2 1 1e-3\n0 0\n0 1 0\n"}})};
 }
 

@@ -8,7 +8,9 @@ namespace {
 const CacheKey kKey{.name = "walk", .parameters = "steps = 2", .version = 1, .content = {1, 2}};
 const Shape kShape{2, 2};
 
-Tensor compute() { return Tensor::from({1.0f, 2.0f, 3.0f, 4.0f}, {2, 2}); }
+Tensor compute() {
+  return Tensor::from({1.0f, 2.0f, 3.0f, 4.0f}, {2, 2});
+}
 
 // Either the file is used or the tensor is computed; nothing is refused.
 bool run(std::string_view input) {

@@ -1,7 +1,8 @@
+#include "nn/checkpoint.hpp"
+
 #include <algorithm>
 
 #include "core/file.hpp"
-#include "nn/checkpoint.hpp"
 #include "nn/snapshot.hpp"
 #include "tests/fuzz/target.hpp"
 
@@ -54,7 +55,8 @@ bool load(std::string_view input, Load&& load_into) {
   const bool accepted = accepts([&] { load_into(path, run); });
   const std::vector<NamedTensor> now = run.tensors();
   if (!accepted) {
-    for (std::size_t i = 0; i < now.size(); ++i) require(bit_equal(now[i].value, before[i]), "a refused file changed the run");
+    for (std::size_t i = 0; i < now.size(); ++i)
+      require(bit_equal(now[i].value, before[i]), "a refused file changed the run");
     require(run.model.random_state() == random, "a refused file changed the random state");
   }
   for (std::size_t i = 0; i < now.size(); ++i) now[i].value.copy_from(before[i]);
@@ -71,11 +73,15 @@ bool load_both(const std::filesystem::path& path, Run& run) {
   return true;
 }
 
-bool run_checkpoint(std::string_view input) { return load(input, load_both); }
+bool run_checkpoint(std::string_view input) {
+  return load(input, load_both);
+}
 
 bool run_weights(std::string_view input) {
   const bool strict = load(input, [](const auto& path, Run& run) { load_weights(run.model, path); });
-  return load(input, [](const auto& path, Run& run) { load_weights(run.model, path, {.strict = false, .allow_non_finite = true}); }) || strict;
+  return load(input, [](const auto& path,
+                        Run& run) { load_weights(run.model, path, {.strict = false, .allow_non_finite = true}); }) ||
+         strict;
 }
 
 std::vector<std::string> seeds_checkpoint() {
@@ -94,14 +100,16 @@ std::vector<std::string> seeds_weights() {
   advance(run);
   save_weights(run.model, path);
   std::vector<std::string> files{read_file(path)};
-  write_safetensors(path, std::vector<NamedTensor>{{"w", Tensor::from({1.0, 2.0}, {2})}, {"other", Tensor::zeros({1})}});
+  write_safetensors(path,
+                    std::vector<NamedTensor>{{"w", Tensor::from({1.0, 2.0}, {2})}, {"other", Tensor::zeros({1})}});
   files.push_back(read_file(path));
   return files;
 }
 
 }  // namespace
 
-const Target detail::kCheckpoint{.name = "checkpoint", .folder = false, .run = run_checkpoint, .seeds = seeds_checkpoint};
+const Target detail::kCheckpoint{
+    .name = "checkpoint", .folder = false, .run = run_checkpoint, .seeds = seeds_checkpoint};
 const Target detail::kWeights{.name = "weights", .folder = false, .run = run_weights, .seeds = seeds_weights};
 
 }  // namespace atto::fuzz

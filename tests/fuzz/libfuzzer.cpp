@@ -1,5 +1,5 @@
-// The entry points that libFuzzer calls; the preset `fuzz` defines ATTO_LIBFUZZER. One program serves all targets and takes
-// the name that it is called by: fuzz_tu is a link to it. `fuzz_tu --seeds FOLDER` writes the seeds.
+// The entry points that libFuzzer calls; the preset `fuzz` defines ATTO_LIBFUZZER. One program serves all targets and
+// takes the name that it is called by: fuzz_tu is a link to it. `fuzz_tu --seeds FOLDER` writes the seeds.
 #ifdef ATTO_LIBFUZZER
 
 #include <cstdint>
@@ -27,7 +27,8 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
   if (*argc == 3 && std::string_view((*argv)[1]) == "--seeds") {
     std::filesystem::create_directories((*argv)[2]);
     int number = 0;
-    for (const std::string& seed : target->seeds()) atto::fuzz::write(std::filesystem::path((*argv)[2]) / ("seed" + std::to_string(number++)), seed);
+    for (const std::string& seed : target->seeds())
+      atto::fuzz::write(std::filesystem::path((*argv)[2]) / ("seed" + std::to_string(number++)), seed);
     std::exit(0);
   }
   return 0;

@@ -27,7 +27,8 @@ bool run(std::string_view input) {
   std::vector<MetricsRow> kept;
   if (accepts([&] { kept = MetricsLog(path, json, last).rows(); })) {
     require(read_file(path) == lines_of(kept), "a resumed log does not hold its rows");
-    for (const MetricsRow& row : kept) require(std::pair(row.fold, row.epoch) <= std::pair(0, 2), "a row behind the position stayed");
+    for (const MetricsRow& row : kept)
+      require(std::pair(row.fold, row.epoch) <= std::pair(0, 2), "a row behind the position stayed");
   } else {
     require(!accepted && read_file(path) == input, "a refused log was touched");
   }

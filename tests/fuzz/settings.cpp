@@ -13,7 +13,8 @@ bool run(std::string_view input) {
   Settings settings;
   if (!accepts([&] { settings = from_json(json, "config.json"); })) return false;
   const std::string text = to_json(settings).dump(2);
-  require(to_json(from_json(nlohmann::json::parse(text), "config.json")).dump(2) == text, "settings changed on their way");
+  require(to_json(from_json(nlohmann::json::parse(text), "config.json")).dump(2) == text,
+          "settings changed on their way");
   return true;
 }
 

@@ -17,7 +17,8 @@ namespace atto::fuzz {
 struct Target {
   std::string_view name;
   bool folder;  ///< the input is a folder, packed as tests/support/file_set.hpp does
-  /// Reads an input: true when it was accepted, false when it was refused as it should be. Whatever else is thrown is a bug.
+  /// Reads an input: true when it was accepted, false when it was refused as it should be. Whatever else is thrown is a
+  /// bug.
   bool (*run)(std::string_view input);
   /// Small valid inputs to begin with.
   std::vector<std::string> (*seeds)();
@@ -46,7 +47,8 @@ inline void require(bool holds, const char* what) {
   if (!holds) throw std::logic_error(what);
 }
 
-/// A folder of this process's, in memory where the system has such a place. Files that stay the same are not written again.
+/// A folder of this process's, in memory where the system has such a place. Files that stay the same are not written
+/// again.
 class Folder {
  public:
   Folder();

@@ -10,7 +10,8 @@ namespace fs = std::filesystem;
 
 std::span<const Target> targets() {
   using namespace detail;
-  static const std::array all{kTu, kAqSol, kCora, kFolds, kSafetensors, kWeights, kCheckpoint, kMetrics, kSettings, kCache};
+  static const std::array all{kTu,      kAqSol,      kCora,    kFolds,    kSafetensors,
+                              kWeights, kCheckpoint, kMetrics, kSettings, kCache};
   return all;
 }
 
@@ -20,12 +21,14 @@ void Folder::hold(test::FileSet files) {
   for (const auto& [name, content] : files_)
     if (!files.contains(name)) fs::remove(folder_ / name);
   for (const auto& [name, content] : files)
-    if (const auto old = files_.find(name); old == files_.end() || old->second != content) write(folder_ / name, content);
+    if (const auto old = files_.find(name); old == files_.end() || old->second != content)
+      write(folder_ / name, content);
   files_ = std::move(files);
 }
 
 void write(const fs::path& path, std::string_view content) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc).write(content.data(), static_cast<std::streamsize>(content.size()));
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(content.data(), static_cast<std::streamsize>(content.size()));
 }
 
 }  // namespace atto::fuzz

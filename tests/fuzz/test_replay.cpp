@@ -17,7 +17,19 @@ std::vector<char> replacements(char original, bool all) {
   if (all)
     for (int byte = 0; byte < 256; ++byte) bytes.insert(static_cast<char>(byte));
   else
-    bytes = {'0', '9', '-', ',', ' ', '\n', 'e', '"', '{', '\0', '\xff', static_cast<char>(original ^ 1), static_cast<char>(original ^ 128)};
+    bytes = {'0',
+             '9',
+             '-',
+             ',',
+             ' ',
+             '\n',
+             'e',
+             '"',
+             '{',
+             '\0',
+             '\xff',
+             static_cast<char>(original ^ 1),
+             static_cast<char>(original ^ 128)};
   bytes.erase(original);
   return {bytes.begin(), bytes.end()};
 }

@@ -186,10 +186,8 @@ TEST_CASE("Published hop statistics of TU data sets", "[graph][data]") {
     for (std::size_t g = 0; g < graphs.size(); ++g) {
       std::int64_t largest = 0;
       for (const std::uint8_t d : values.subspan(planes.offsets[g], planes.offsets[g + 1] - planes.offsets[g])) {
-        if (d == kUnreachable)
-          ++unreachable;
-        else
-          largest = std::max<std::int64_t>(largest, d);
+        if (d == kUnreachable) ++unreachable;
+        else largest = std::max<std::int64_t>(largest, d);
         sum += d == kUnreachable ? 0 : d;
       }
       diameters.push_back(largest);

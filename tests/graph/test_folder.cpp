@@ -1,9 +1,8 @@
 // Folders and files that cannot be looked at: the project's error with path and reason, from every reader.
 
-#include "graph/folder.hpp"
-
 #include <fstream>
 
+#include "graph/folder.hpp"
 #include "graph/readers.hpp"
 #include "graph/splits.hpp"
 #include "graph/text_file.hpp"
@@ -16,10 +15,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void touch(const fs::path& path) { std::ofstream(path) << "1\n"; }
+void touch(const fs::path& path) {
+  std::ofstream(path) << "1\n";
+}
 
 // A link to itself: there is something, but what it is nobody can say, not even root.
-void tie_knot(const fs::path& path) { fs::create_symlink(path.filename(), path); }
+void tie_knot(const fs::path& path) {
+  fs::create_symlink(path.filename(), path);
+}
 
 void read_one(const char* reader, const fs::path& folder) {
   const std::string name = reader;
@@ -55,7 +58,8 @@ TEST_CASE("A file that cannot be looked at is not taken for absent", "[graph]") 
     touch(folder / "NAME_train.index");
     tie_knot(folder / file);
     INFO(reader << ", " << file);
-    CHECK_THAT_SAYS(FileError, read_one(reader, folder.path()), (folder / file).string() + ": cannot look: Too many levels of symbolic links");
+    CHECK_THAT_SAYS(FileError, read_one(reader, folder.path()),
+                    (folder / file).string() + ": cannot look: Too many levels of symbolic links");
   };
   says("dataset", "edges.txt");
   says("dataset", "test.txt");

@@ -93,7 +93,8 @@ TEST_CASE("Walks follow the listed direction and count duplicates once", "[graph
 }
 
 TEST_CASE("Return probabilities of a hub of ten thousand edges", "[graph]") {
-  const auto check = [](const Graph& graph, std::int64_t node, const std::vector<double>& expected, std::int64_t steps) {
+  const auto check = [](const Graph& graph, std::int64_t node, const std::vector<double>& expected,
+                        std::int64_t steps) {
     const Tensor encoding = rwse(graph, steps);
     for (std::int64_t k = 0; k < steps; ++k) {
       CHECK(encoding.data<float>()[k] == Approx(k % 2).epsilon(1e-7));

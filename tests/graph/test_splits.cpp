@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <map>
+#include <numeric>
 
 #include "core/error.hpp"
 #include "core/random.hpp"

@@ -14,8 +14,8 @@ int main() {
 
   Model model({.seed = 1});  // creating a module registers its parameters
   Linear embed(model / "embed", 7, 32);
-  GraphAttention attention(model / "attention", {.channels = 32, .heads = 4, .score = Distance{},
-                                                 .pair = HopDecay{.gamma = 0.6, .hop = 1}});
+  GraphAttention attention(model / "attention",
+                           {.channels = 32, .heads = 4, .score = Distance{}, .pair = HopDecay{.gamma = 0.6, .hop = 1}});
   Linear head(model / "head", 32, 6);
   AdamW optimiser(model, {.learning_rate = 1e-2});
 

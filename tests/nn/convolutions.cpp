@@ -17,14 +17,24 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-Graph path() { return Graph::from_edges(3, {{0, 1}, {1, 0}, {1, 2}, {2, 1}}); }
+Graph path() {
+  return Graph::from_edges(3, {{0, 1}, {1, 0}, {1, 2}, {2, 1}});
+}
 // The path with loops, one of them twice.
-Graph path_with_loops() { return Graph::from_edges(3, {{1, 1}, {0, 1}, {1, 0}, {1, 1}, {1, 2}, {2, 2}, {2, 1}}); }
+Graph path_with_loops() {
+  return Graph::from_edges(3, {{1, 1}, {0, 1}, {1, 0}, {1, 1}, {1, 2}, {2, 2}, {2, 1}});
+}
 // A duplicate, listed loops (one twice), and a node that is alone.
-Graph untidy() { return Graph::from_edges(4, {{0, 1}, {0, 1}, {1, 0}, {1, 1}, {1, 1}, {2, 1}, {0, 0}, {1, 2}, {2, 0}}); }
+Graph untidy() {
+  return Graph::from_edges(4, {{0, 1}, {0, 1}, {1, 0}, {1, 1}, {1, 1}, {2, 1}, {0, 0}, {1, 2}, {2, 0}});
+}
 
-Var column(const Numbers& values) { return Tensor::from(values, Shape{static_cast<std::int64_t>(values.size()), 1}); }
-Model float64_model() { return Model({.seed = 3, .dtype = DType::float64}); }
+Var column(const Numbers& values) {
+  return Tensor::from(values, Shape{static_cast<std::int64_t>(values.size()), 1});
+}
+Model float64_model() {
+  return Model({.seed = 3, .dtype = DType::float64});
+}
 
 void set(const Model& model, const std::string& name, const Numbers& values) {
   const Tensor& parameter = model.parameter(name).value();
@@ -34,15 +44,19 @@ void set(const Model& model, const std::string& name, const Numbers& values) {
 
 // Weights one, biases zero.
 void make_plain(const Model& model) {
-  for (const NamedParameter& parameter : model.parameters()) parameter.value.value().fill(parameter.name.ends_with("bias") ? 0 : 1);
+  for (const NamedParameter& parameter : model.parameters())
+    parameter.value.value().fill(parameter.name.ends_with("bias") ? 0 : 1);
 }
 
 void check_values(const Var& got, const Numbers& expected, double margin = 1e-9) {
   REQUIRE(got.value().numel() == static_cast<std::int64_t>(expected.size()));
-  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(got.value().data<double>()[i] == Approx(expected[i]).margin(margin));
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    CHECK(got.value().data<double>()[i] == Approx(expected[i]).margin(margin));
 }
 
-double sigmoid_of(double z) { return 1 / (1 + std::exp(-z)); }
+double sigmoid_of(double z) {
+  return 1 / (1 + std::exp(-z));
+}
 
 }  // namespace
 
@@ -51,10 +65,12 @@ TEST_CASE("GCN: the printed numbers, with one loop per node whatever the list sa
   const GcnConv conv(model, 1, 1);
   make_plain(model);
   const Numbers expected{1.3164965809, 2.2996598285, 2.3164965809};
-  for (const Graph& graph : {path(), path_with_loops()}) check_values(conv(column({1, 2, 3}), normalise(graph, DType::float64)), expected);
+  for (const Graph& graph : {path(), path_with_loops()})
+    check_values(conv(column({1, 2, 3}), normalise(graph, DType::float64)), expected);
   // A duplicate edge counts twice: degrees 2 and 4; the node alone keeps itself.
   const Graph twice = Graph::from_edges(3, {{0, 1}, {0, 1}, {1, 0}});
-  check_values(conv(column({1, 2, 5}), normalise(twice, DType::float64)), {2 / std::sqrt(6) + 0.5, 2 / std::sqrt(6) + 2.0 / 3, 5}, 1e-12);
+  check_values(conv(column({1, 2, 5}), normalise(twice, DType::float64)),
+               {2 / std::sqrt(6) + 0.5, 2 / std::sqrt(6) + 2.0 / 3, 5}, 1e-12);
 }
 
 TEST_CASE("GIN: the printed numbers, a learned epsilon, loops and duplicates as ordinary edges") {
@@ -66,7 +82,8 @@ TEST_CASE("GIN: the printed numbers, a learned epsilon, loops and duplicates as 
   check_values(learned(column({1, 2, 3}), path()), {3.5, 7, 6.5});
   check_values(conv(column({1, 2, 3}), path_with_loops()), {3, 10, 8});
   check_values(conv(column({1, 2, 3, 7}), untidy()), {1 + 2 + 1 + 3, 2 + 1 + 1 + 2 + 2 + 3, 3 + 2, 7});
-  CHECK(gradcheck([&](std::span<const Var> in) { return learned(in[0], untidy()); }, {uniform(Shape{4, 1}, 0.5, 1)}).report == "");
+  CHECK(gradcheck([&](std::span<const Var> in) { return learned(in[0], untidy()); }, {uniform(Shape{4, 1}, 0.5, 1)})
+            .report == "");
   model.zero_grad();
   backward(learned(column({1, 2, 3}), path()), Tensor::full(Shape{3, 1}, 1, DType::float64));
   CHECK(model.parameter("learned.epsilon").grad().item() == Approx(6));
@@ -74,12 +91,14 @@ TEST_CASE("GIN: the printed numbers, a learned epsilon, loops and duplicates as 
 
 TEST_CASE("GINE: the printed numbers, and edge features of another width") {
   const Model model = float64_model();
-  const GineConv conv(model / "same", 1, 1, 1), wider(model / "wider", 1, 1, 2, {.epsilon = 0.5, .learn_epsilon = true});
+  const GineConv conv(model / "same", 1, 1, 1),
+      wider(model / "wider", 1, 1, 2, {.epsilon = 0.5, .learn_epsilon = true});
   make_plain(model);
   set(model, "wider.epsilon", {0.5});
   check_values(conv(column({1, 2, 3}), path(), column({-2, -2, -2, -2})), {1, 3, 3});
   set(model, "wider.edge.weight", {3, 1});
-  check_values(wider(column({1, 2, 3}), path(), Tensor::from(Numbers{-1, 1, -1, 1, -1, 1, -1, 1}, Shape{4, 2})), {1.5, 4, 4.5});
+  check_values(wider(column({1, 2, 3}), path(), Tensor::from(Numbers{-1, 1, -1, 1, -1, 1, -1, 1}, Shape{4, 2})),
+               {1.5, 4, 4.5});
   // Canonical order: into 0 come 1, 0, 2, into 1 come 0, 0, 1, 1, 2, into 2 comes 1.
   check_values(conv(column({1, 2, 3, 7}), untidy(), column({1, -5, 0, 1, -0.5, 1, 1, -2, 0})),
                {1 + 3 + 0 + 3, 2 + 2 + 0.5 + 3 + 3 + 1, 3 + 2, 7});
@@ -90,7 +109,8 @@ TEST_CASE("GAT: the printed numbers, with one loop per node whatever the list sa
   const GatConv conv(model, 1, 1, {.heads = 1});
   make_plain(model);
   const Numbers expected{.7007485326, 2.0256463772, 2.9665357454};
-  for (const Graph& graph : {path(), path_with_loops()}) check_values(conv(column({1, -2, 3}), normalise(graph)), expected);
+  for (const Graph& graph : {path(), path_with_loops()})
+    check_values(conv(column({1, -2, 3}), normalise(graph)), expected);
   // In a plain graph the loops are those that it lists, and a node that hears nobody gets the bias.
   set(model, "bias", {0.25});
   check_values(conv(column({1, -2}), Graph::from_edges(2, {{0, 1}})), {0.25, 1.25});
@@ -107,8 +127,10 @@ TEST_CASE("GAT and GATv2 with edge features: a loop carries the mean of what els
     make_plain(model);
     set(model, "score.edge_weight", {0.7, -0.4});
     set(model, "bias", {0.1});
-    // Different numbers, so that a place taken for another shows. z = a LeakyReLU(from x_j + to x_i + W_e e) with a = 1 in GAT.
-    const double a = dynamic ? 0.9 : 1, value = dynamic ? 1.1 : 1.3, from_weight = dynamic ? value : value * 0.8, to_weight = dynamic ? 0.6 : value * 0.5;
+    // Different numbers, so that a place taken for another shows. z = a LeakyReLU(from x_j + to x_i + W_e e) with a = 1
+    // in GAT.
+    const double a = dynamic ? 0.9 : 1, value = dynamic ? 1.1 : 1.3, from_weight = dynamic ? value : value * 0.8,
+                 to_weight = dynamic ? 0.6 : value * 0.5;
     if (dynamic) {
       set(model, "query.weight", {to_weight});
       set(model, "key.weight", {value});
@@ -132,7 +154,8 @@ TEST_CASE("GAT and GATv2 with edge features: a loop carries the mean of what els
       feature.push_back(from.size() > 1 ? mean / static_cast<double>(from.size() - 1) : 0);
       double sum = 0, weighted = 0;
       for (std::size_t k = 0; k < from.size(); ++k) {
-        const double z = from_weight * from[k] + to_weight * x.data<double>()[i] + feature[k], weight = std::exp(a * (z > 0 ? z : 0.2 * z));
+        const double z = from_weight * from[k] + to_weight * x.data<double>()[i] + feature[k],
+                     weight = std::exp(a * (z > 0 ? z : 0.2 * z));
         sum += weight;
         weighted += weight * value * from[k];
       }
@@ -160,7 +183,8 @@ TEST_CASE("GATv2 attends to what a node is, GAT ranks its neighbours alike for a
   const NormalisedGraph two = normalise(Graph::from_edges(2, {{0, 1}, {1, 0}}));
   const double own = .832018385134, other = .167981614866;
   check_values(dynamic(column({1, -1}), two), {own - other, other - own, other - own, own - other}, 1e-11);
-  const Tensor weights = dynamic.attention().weights({.query = column({1, -1}), .source = {}, .value = {}, .edge = {}}, Support::edges(two.graph));
+  const Tensor weights = dynamic.attention().weights({.query = column({1, -1}), .source = {}, .value = {}, .edge = {}},
+                                                     Support::edges(two.graph));
   check_values(weights, {other, own, other, own}, 1e-11);  // the loop comes last
 
   // All pairs of five nodes, loops included, so that each sees the same neighbours in the same order.
@@ -170,16 +194,20 @@ TEST_CASE("GATv2 attends to what a node is, GAT ranks its neighbours alike for a
   const Support all = Support::edges(Graph::from_edges(5, src, dst));
   const Model other_model = float64_model();
   const GatConv fixed(other_model, 3, 4, {.heads = 1});
-  const Tensor a = fixed.attention().weights({.query = uniform(Shape{5, 3}), .source = {}, .value = {}, .edge = {}}, all);
+  const Tensor a =
+      fixed.attention().weights({.query = uniform(Shape{5, 3}), .source = {}, .value = {}, .edge = {}}, all);
   for (int i = 1; i < 5; ++i)
     for (int j = 0; j < 5; ++j)
       for (int k = 0; k < 5; ++k)
-        CHECK((a.data<double>()[j] < a.data<double>()[k]) == (a.data<double>()[5 * i + j] < a.data<double>()[5 * i + k]));
+        CHECK((a.data<double>()[j] < a.data<double>()[k]) ==
+              (a.data<double>()[5 * i + j] < a.data<double>()[5 * i + k]));
 }
 
 namespace {
 
-Numbers numbers(const Var& x) { return {x.value().values<double>().begin(), x.value().values<double>().end()}; }
+Numbers numbers(const Var& x) {
+  return {x.value().values<double>().begin(), x.value().values<double>().end()};
+}
 
 }  // namespace
 
@@ -202,7 +230,8 @@ TEST_CASE("GatedGCN: the printed numbers, the edge state, loops and duplicates a
   const NodesAndEdges without = stateless(column(x), path(), column({0.5, 0.5, 0.5, 0.5}));
   check_values(before_norm(x, without.node), printed);
   CHECK_FALSE(without.edge.defined());
-  for (const NamedParameter& parameter : model.parameters()) CHECK(parameter.name.find("stateless.edge_norm") == std::string::npos);
+  for (const NamedParameter& parameter : model.parameters())
+    CHECK(parameter.name.find("stateless.edge_norm") == std::string::npos);
 
   for (const std::string place : {"whole", "stateless"}) {
     set(model, place + ".a.weight", {1.1});
@@ -217,7 +246,8 @@ TEST_CASE("GatedGCN: the printed numbers, the edge state, loops and duplicates a
   for (int i = 0; i < 4; ++i) {
     double gates = 1e-6, sum = 0;
     for (int k = graph.in_offsets()[i]; k < graph.in_offsets()[i + 1]; ++k) {
-      const double from = more[static_cast<std::size_t>(graph.in_src()[k])], z = 0.7 * more[static_cast<std::size_t>(i)] + 1.2 * from + 0.8 * e[static_cast<std::size_t>(k)];
+      const double from = more[static_cast<std::size_t>(graph.in_src()[k])],
+                   z = 0.7 * more[static_cast<std::size_t>(i)] + 1.2 * from + 0.8 * e[static_cast<std::size_t>(k)];
       gates += sigmoid_of(z);
       sum += sigmoid_of(z) * 0.9 * from;
       edges.push_back(e[static_cast<std::size_t>(k)] + std::max(0.0, z / norm));
@@ -233,5 +263,6 @@ TEST_CASE("GatedGCN: the printed numbers, the edge state, loops and duplicates a
   const Tensor kind = Tensor::from(std::vector<std::int64_t>{0, 1, 1, 2, 0, 2, 1, 0, 1});
   const EdgeRows kinds(column({0.3, -0.5, 0.8}), kind);
   for (const GatedGcnConv* layer : {&conv, &stateless})
-    check_values((*layer)(column(more), graph, kinds).node, numbers((*layer)(column(more), graph, kinds.laid_out()).node), 1e-12);
+    check_values((*layer)(column(more), graph, kinds).node,
+                 numbers((*layer)(column(more), graph, kinds.laid_out()).node), 1e-12);
 }

@@ -1,9 +1,8 @@
-#include "nn/gradformer/model.hpp"
-
 #include <algorithm>
 
 #include "autograd/tape.hpp"
 #include "core/random.hpp"
+#include "nn/gradformer/model.hpp"
 #include "ops/loss/loss.hpp"
 #include "tests/nn/graph_models.hpp"
 
@@ -64,14 +63,16 @@ TEST_CASE("parameter counts are those of the published models") {
   gps.architecture = Architecture::gps;
   CHECK(parameters(gps) == 423'717);
   CHECK(parameters(tu_options(37, 2)) - parameters(tu_options(37, 1)) == 41'920);
-  // Gradformer drops the edge states, so their norms would never see a gradient; with them the count is that of the published code.
+  // Gradformer drops the edge states, so their norms would never see a gradient; with them the count is that of the
+  // published code.
   CHECK(parameters(cluster_options()) == 496'654);
   GraphModelOptions carried = cluster_options();
   carried.edge_state = true;
   CHECK(parameters(carried) == 498'190);
   for (const auto& [edge_state, count] : {std::pair(true, 31'008), std::pair(false, 31'008 - 96)}) {
     const Model root;
-    const GraphTransformerLayer layer(root, {.channels = 48, .heads = 8, .local = Local::gatedgcn, .edge_state = edge_state});
+    const GraphTransformerLayer layer(root,
+                                      {.channels = 48, .heads = 8, .local = Local::gatedgcn, .edge_state = edge_state});
     CHECK(root.parameter_count() == count);
   }
 }
@@ -91,8 +92,8 @@ TEST_CASE("every architecture, mask and local branch runs forward and backward, 
       CHECK(parameter.value.grad().defined());
     }
   };
-  for (const Architecture a : {Architecture::gradformer, Architecture::gps, Architecture::transformer, Architecture::gat, Architecture::gatv2,
-                               Architecture::gcn, Architecture::gin}) {
+  for (const Architecture a : {Architecture::gradformer, Architecture::gps, Architecture::transformer,
+                               Architecture::gat, Architecture::gatv2, Architecture::gcn, Architecture::gin}) {
     GraphModelOptions options = small_options();
     options.architecture = a;
     run(options);
@@ -111,7 +112,8 @@ TEST_CASE("every architecture, mask and local branch runs forward and backward, 
 
 TEST_CASE("a mask of ones gives the bits of GPS") {
   // Connected graphs: pairs without a path are masked for any gamma.
-  const PreparedData data = random_graphs({generate::ring(5), generate::star(6), generate::path(12), Graph::from_edges(1, {})});
+  const PreparedData data =
+      random_graphs({generate::ring(5), generate::star(6), generate::path(12), Graph::from_edges(1, {})});
   const Batch batch = data.batch(all(data.size()));
   GraphModelOptions options = small_options();
   options.gamma = 1;
@@ -153,7 +155,8 @@ TEST_CASE("projections of an attention begin as copies of one, or independently"
   options.same_start = false;
   const Model other({.seed = 1});
   const GraphModel independent(other, options);
-  CHECK_FALSE(bit_equal(other.parameter("layers.1.attention.query.weight").value(), other.parameter("layers.1.attention.key.weight").value()));
+  CHECK_FALSE(bit_equal(other.parameter("layers.1.attention.query.weight").value(),
+                        other.parameter("layers.1.attention.key.weight").value()));
 }
 
 TEST_CASE("options of the mask: shared or one for each layer, gamma fixed or learned") {

@@ -37,22 +37,27 @@ struct Shift {
 
 // Nodes of three graphs: a path, an isolated node, a triangle with a tail in another component.
 Graph test_graph() {
-  return Graph::from_edges(9, {{0, 1}, {1, 0}, {1, 2}, {2, 1}, {4, 5}, {5, 4}, {5, 6}, {6, 5}, {4, 6}, {6, 4}, {7, 8}, {8, 7}, {4, 4}});
+  return Graph::from_edges(
+      9, {{0, 1}, {1, 0}, {1, 2}, {2, 1}, {4, 5}, {5, 4}, {5, 6}, {6, 5}, {4, 6}, {6, 4}, {7, 8}, {8, 7}, {4, 4}});
 }
-Ragged test_nodes() { return Ragged({0, 3, 4, 4, 9}); }
+Ragged test_nodes() {
+  return Ragged({0, 3, 4, 4, 9});
+}
 // With fewer than 256 buckets the last one takes what lies beyond.
 BucketPlane test_hops(std::int64_t buckets) {
-  BucketPlane planes = hop_distances(std::vector<Graph>{Graph::from_edges(3, {{0, 1}, {1, 0}, {1, 2}, {2, 1}}), Graph::from_edges(1, {}), Graph(),
-                                          Graph::from_edges(5, {{0, 1}, {1, 0}, {1, 2}, {2, 1}, {0, 2}, {2, 0}, {3, 4}, {4, 3}})});
+  BucketPlane planes = hop_distances(
+      std::vector<Graph>{Graph::from_edges(3, {{0, 1}, {1, 0}, {1, 2}, {2, 1}}), Graph::from_edges(1, {}), Graph(),
+                         Graph::from_edges(5, {{0, 1}, {1, 0}, {1, 2}, {2, 1}, {0, 2}, {2, 0}, {3, 4}, {4, 3}})});
   for (std::int64_t p = 0; p < planes.values.numel(); ++p)
-    planes.values.data<std::uint8_t>()[p] = static_cast<std::uint8_t>(std::min<std::int64_t>(planes.values.data<std::uint8_t>()[p], buckets - 1));
+    planes.values.data<std::uint8_t>()[p] =
+        static_cast<std::uint8_t>(std::min<std::int64_t>(planes.values.data<std::uint8_t>()[p], buckets - 1));
   return planes;
 }
 
 using Factor = std::vector<std::pair<std::string, std::function<void(AttentionOptions&)>>>;
 
 template <class Choice, class Value>
-std::function<void(AttentionOptions&)> set(Choice AttentionOptions::* slot, Value value) {
+std::function<void(AttentionOptions&)> set(Choice AttentionOptions::*slot, Value value) {
   return [=](AttentionOptions& options) { options.*slot = value; };
 }
 
@@ -64,30 +69,38 @@ const Factor kScores{{"dot", set(&AttentionOptions::score, Dot{})},
                      {"channel-wise", set(&AttentionOptions::score, ChannelWise{})},
                      {"perceptron", set(&AttentionOptions::score, PairPerceptron{.width = 4})},
                      {"user's", set(&AttentionOptions::score, NegativeDistance{})}};
-const Factor kPairs{{"none", set(&AttentionOptions::pair, NoPair{})},
-                    {"hop decay", set(&AttentionOptions::pair, HopDecay{.gamma = 0.6, .hop = 0.5, .slope = 0.2})},
-                    {"log decay", set(&AttentionOptions::pair, HopDecay{.gamma = 0.6, .hop = 0.5, .logarithm = true})},
-                    {"decay, gamma learned, unconnected left out",
-                     set(&AttentionOptions::pair, HopDecay{.gamma = 0.6, .hop = 0.5, .slope = 0.2, .learn_gamma = true, .disconnected = Disconnected::left_out})},
-                    {"bucket bias", set(&AttentionOptions::pair, BucketBias{})},
-                    {"bias of 20 buckets", set(&AttentionOptions::pair, BucketBias{.buckets = 20})},
-                    {"edge bias", set(&AttentionOptions::pair, EdgeBias{})},
-                    {"user's", set(&AttentionOptions::pair, Shift{})}};
+const Factor kPairs{
+    {"none", set(&AttentionOptions::pair, NoPair{})},
+    {"hop decay", set(&AttentionOptions::pair, HopDecay{.gamma = 0.6, .hop = 0.5, .slope = 0.2})},
+    {"log decay", set(&AttentionOptions::pair, HopDecay{.gamma = 0.6, .hop = 0.5, .logarithm = true})},
+    {"decay, gamma learned, unconnected left out",
+     set(&AttentionOptions::pair,
+         HopDecay{
+             .gamma = 0.6, .hop = 0.5, .slope = 0.2, .learn_gamma = true, .disconnected = Disconnected::left_out})},
+    {"bucket bias", set(&AttentionOptions::pair, BucketBias{})},
+    {"bias of 20 buckets", set(&AttentionOptions::pair, BucketBias{.buckets = 20})},
+    {"edge bias", set(&AttentionOptions::pair, EdgeBias{})},
+    {"user's", set(&AttentionOptions::pair, Shift{})}};
 const Factor kNormalisers{{"softmax", set(&AttentionOptions::normaliser, Softmax{})},
                           {"sharpened", set(&AttentionOptions::normaliser, Softmax{.sharpness = 2})},
-                          {"sum", set(&AttentionOptions::normaliser, SumNormaliser{.epsilon = 40})},  // far from the sums, which have either sign
+                          {"sum", set(&AttentionOptions::normaliser,
+                                      SumNormaliser{.epsilon = 40})},  // far from the sums, which have either sign
                           {"none", set(&AttentionOptions::normaliser, NoNormaliser{})}};
-const Factor kGates{{"none", set(&AttentionOptions::gate, NoGate{})},
-                    {"decay", set(&AttentionOptions::gate, HopDecayGate{.gamma = 0.6, .hop = 0.5})},
-                    {"renormalised", set(&AttentionOptions::gate, HopDecayGate{.gamma = 0.6, .hop = 0.5, .slope = 0.1, .renormalise = true})},
-                    {"decay, gamma learned, unconnected left out",
-                     set(&AttentionOptions::gate, HopDecayGate{.gamma = 0.6, .hop = 0.5, .learn_gamma = true, .disconnected = Disconnected::left_out})},
-                    {"sigmoid", set(&AttentionOptions::gate, SigmoidGate{})},
-                    {"edge", set(&AttentionOptions::gate, EdgeGate{})}};
-const Factor kAggregators{{"sum", set(&AttentionOptions::aggregator, Sum{})},
-                          {"sum of value and edge", set(&AttentionOptions::aggregator, Sum{.message = Message::value_and_edge})},
-                          {"mean", set(&AttentionOptions::aggregator, Mean{})},
-                          {"max", set(&AttentionOptions::aggregator, Max{})}};
+const Factor kGates{
+    {"none", set(&AttentionOptions::gate, NoGate{})},
+    {"decay", set(&AttentionOptions::gate, HopDecayGate{.gamma = 0.6, .hop = 0.5})},
+    {"renormalised",
+     set(&AttentionOptions::gate, HopDecayGate{.gamma = 0.6, .hop = 0.5, .slope = 0.1, .renormalise = true})},
+    {"decay, gamma learned, unconnected left out",
+     set(&AttentionOptions::gate,
+         HopDecayGate{.gamma = 0.6, .hop = 0.5, .learn_gamma = true, .disconnected = Disconnected::left_out})},
+    {"sigmoid", set(&AttentionOptions::gate, SigmoidGate{})},
+    {"edge", set(&AttentionOptions::gate, EdgeGate{})}};
+const Factor kAggregators{
+    {"sum", set(&AttentionOptions::aggregator, Sum{})},
+    {"sum of value and edge", set(&AttentionOptions::aggregator, Sum{.message = Message::value_and_edge})},
+    {"mean", set(&AttentionOptions::aggregator, Mean{})},
+    {"max", set(&AttentionOptions::aggregator, Max{})}};
 const Factor kFinishes{{"identity", set(&AttentionOptions::finish, Identity{})},
                        {"self term", set(&AttentionOptions::finish, SelfTerm{.epsilon = 0.1, .learn = true})},
                        {"log degree", set(&AttentionOptions::finish, LogDegree{})}};
@@ -96,7 +109,8 @@ const Factor kProjections{{"separate", set(&AttentionOptions::projection, Projec
                           {"key = value", set(&AttentionOptions::projection, Projection::key_value)},
                           {"shared", set(&AttentionOptions::projection, Projection::shared)},
                           {"none", set(&AttentionOptions::projection, Projection::none)}};
-const std::vector<const Factor*> kFactors{&kScores, &kPairs, &kNormalisers, &kGates, &kAggregators, &kFinishes, &kProjections};
+const std::vector<const Factor*> kFactors{&kScores,      &kPairs,    &kNormalisers, &kGates,
+                                          &kAggregators, &kFinishes, &kProjections};
 const std::vector<std::string> kSupports{"pairs", "causal", "edges"};
 
 Support support_of(const std::string& name, std::int64_t buckets = 256) {
@@ -108,7 +122,9 @@ Support support_of(const std::string& name, std::int64_t buckets = 256) {
 }
 
 // How many buckets a choice of PAIR knows.
-std::int64_t buckets_of(const std::string& pair) { return pair == "bias of 20 buckets" ? 20 : 256; }
+std::int64_t buckets_of(const std::string& pair) {
+  return pair == "bias of 20 buckets" ? 20 : 256;
+}
 
 // One drawn combination: an index per factor, the last one the support.
 using Combination = std::vector<std::size_t>;
@@ -163,7 +179,8 @@ std::vector<Combination> pairwise_cover() {
     std::size_t most = 0;
     for (int trial = 0; trial < 60; ++trial) {
       Combination candidate;
-      for (const std::size_t size : sizes) candidate.push_back(static_cast<std::size_t>(generator.below(static_cast<std::int64_t>(size))));
+      for (const std::size_t size : sizes)
+        candidate.push_back(static_cast<std::size_t>(generator.below(static_cast<std::int64_t>(size))));
       const auto& pair = *open.begin();  // progress in every round
       candidate[pair[0]] = pair[1];
       candidate[pair[2]] = pair[3];
@@ -191,20 +208,27 @@ Outcome outcome(const Model& model, const Var& x, const std::function<Var()>& ca
   backward(y, uniform(y.shape(), -1, 1, 99));
   Outcome result{.value = y.value(), .gradients = {}, .input_gradient = x.grad().clone()};
   for (const NamedParameter& parameter : model.parameters())
-    result.gradients[parameter.name] = parameter.value.grad().defined() ? parameter.value.grad().clone() : Tensor::zeros(parameter.value.shape(), DType::float64);
+    result.gradients[parameter.name] = parameter.value.grad().defined()
+                                           ? parameter.value.grad().clone()
+                                           : Tensor::zeros(parameter.value.shape(), DType::float64);
   return result;
 }
 
 void compare(const Outcome& fused, const Outcome& lowered) {
-  CHECK(test::mismatch(fused.value, lowered.value, Tensor::full(lowered.value.shape(), 10, DType::float64), 1e-12) == "");
-  CHECK(test::mismatch(fused.input_gradient, lowered.input_gradient, Tensor::full(lowered.input_gradient.shape(), 100, DType::float64), 1e-12) == "");
+  CHECK(test::mismatch(fused.value, lowered.value, Tensor::full(lowered.value.shape(), 10, DType::float64), 1e-12) ==
+        "");
+  CHECK(test::mismatch(fused.input_gradient, lowered.input_gradient,
+                       Tensor::full(lowered.input_gradient.shape(), 100, DType::float64), 1e-12) == "");
   for (const auto& [name, gradient] : lowered.gradients) {
     INFO(name);
-    CHECK(test::mismatch(fused.gradients.at(name), gradient, Tensor::full(gradient.shape(), 100, DType::float64), 1e-12) == "");
+    CHECK(test::mismatch(fused.gradients.at(name), gradient, Tensor::full(gradient.shape(), 100, DType::float64),
+                         1e-12) == "");
   }
 }
 
-AttentionOptions base_options() { return {.channels = kChannels, .heads = kHeads, .edge_channels = kEdgeChannels}; }
+AttentionOptions base_options() {
+  return {.channels = kChannels, .heads = kHeads, .edge_channels = kEdgeChannels};
+}
 
 }  // namespace
 
@@ -218,9 +242,13 @@ TEST_CASE("any choice of slots combines with any other, and a fused operation do
     const Model model({.seed = 3, .dtype = DType::float64});
     const GraphAttention attention(model / "attention", options);
     const Var x = Var::leaf(uniform(Shape{9, kChannels}, -1, 1, 5));
-    const AttentionInputs inputs{.query = x, .source = {}, .value = {}, .edge = uniform(Shape{support.graph().num_edges(), kEdgeChannels}, -1, 1, 6)};
+    const AttentionInputs inputs{.query = x,
+                                 .source = {},
+                                 .value = {},
+                                 .edge = uniform(Shape{support.graph().num_edges(), kEdgeChannels}, -1, 1, 6)};
     composed += !attention.plan(support).ends_with("fused");
-    compare(outcome(model, x, [&] { return attention(inputs, support); }), outcome(model, x, [&] { return attention.lowered(inputs, support); }));
+    compare(outcome(model, x, [&] { return attention(inputs, support); }),
+            outcome(model, x, [&] { return attention.lowered(inputs, support); }));
   }
   CHECK(composed >= 20);  // all fused ones follow below
 }
@@ -244,22 +272,30 @@ TEST_CASE("every fused combination equals its lowering") {
             ++fused;
             INFO(score << " | " << pair << " | " << gate << " | " << support_name);
             const Var x = Var::leaf(uniform(Shape{9, kChannels}, -1, 1, 8));
-            const AttentionInputs inputs{.query = x, .source = {}, .value = {}, .edge = uniform(Shape{support.graph().num_edges(), kEdgeChannels}, -1, 1, 6)};
-            compare(outcome(model, x, [&] { return attention(inputs, support); }), outcome(model, x, [&] { return attention.lowered(inputs, support); }));
+            const AttentionInputs inputs{.query = x,
+                                         .source = {},
+                                         .value = {},
+                                         .edge = uniform(Shape{support.graph().num_edges(), kEdgeChannels}, -1, 1, 6)};
+            compare(outcome(model, x, [&] { return attention(inputs, support); }),
+                    outcome(model, x, [&] { return attention.lowered(inputs, support); }));
           }
   CHECK(fused >= 60);
 }
 
 TEST_CASE("a node that no path leads to gets zeros from a decay mask, whatever its form") {
-  const Support support = Support::edges(Graph::from_edges(3, {{0, 1}, {2, 1}, {1, 2}})).with_buckets(Tensor::from(std::vector<std::uint8_t>{1, 2, kUnreachable}));
+  const Support support = Support::edges(Graph::from_edges(3, {{0, 1}, {2, 1}, {1, 2}}))
+                              .with_buckets(Tensor::from(std::vector<std::uint8_t>{1, 2, kUnreachable}));
   for (const bool renormalise : {false, true}) {
     const Model model({.seed = 3, .dtype = DType::float64});
-    const GraphAttention attention(model / "attention", {.channels = kChannels, .heads = kHeads, .gate = HopDecayGate{.gamma = 0.6, .hop = 0.5, .renormalise = renormalise},
-                                                         .output = Output::none});
+    const GraphAttention attention(model / "attention",
+                                   {.channels = kChannels,
+                                    .heads = kHeads,
+                                    .gate = HopDecayGate{.gamma = 0.6, .hop = 0.5, .renormalise = renormalise},
+                                    .output = Output::none});
     const Var x = Var::leaf(uniform(Shape{3, kChannels}, -1, 1, 5));
     const Outcome result = outcome(model, x, [&] { return attention(x, support); });
     for (std::int64_t c = 0; c < kChannels; ++c) {
-      CHECK(result.value.data<double>()[c] == 0);                  // no edges
+      CHECK(result.value.data<double>()[c] == 0);  // no edges
       CHECK(result.value.data<double>()[kChannels + c] != 0);
       CHECK(result.value.data<double>()[2 * kChannels + c] == 0);  // an edge, but no path
     }
@@ -297,9 +333,12 @@ TEST_CASE("plan names what runs and why") {
   AttentionOptions gradformer = base_options();
   gradformer.pair = HopDecay{.gamma = 0.6, .hop = 5};
   CHECK(plan(gradformer, "pairs") == "ragged_attention, fused");
-  CHECK(plan(gradformer, "edges") == "edge_dot > hop_decay > edge_softmax > spmm, composed: gat will not do, it has no edge_dot");
+  CHECK(plan(gradformer, "edges") ==
+        "edge_dot > hop_decay > edge_softmax > spmm, composed: gat will not do, it has no edge_dot");
   gradformer.gate = SigmoidGate{};
-  CHECK(plan(gradformer, "pairs") == "edge_dot > hop_decay > edge_softmax > sigmoid_gate > spmm, composed: ragged_attention will not do, it has no sigmoid_gate");
+  CHECK(plan(gradformer, "pairs") ==
+        "edge_dot > hop_decay > edge_softmax > sigmoid_gate > spmm, composed: ragged_attention will not do, it has no "
+        "sigmoid_gate");
   AttentionOptions gat = base_options();
   gat.score = Additive{};
   gat.projection = Projection::shared;
@@ -329,7 +368,8 @@ TEST_CASE("weights can be inspected") {
 
 TEST_CASE("parameters of a slot can be shared between layers and belong to one owner") {
   const Model model({.seed = 1, .dtype = DType::float64});
-  const SlotPointer decay = HopDecay{.gamma = 0.6, .hop = 0.5}.build(model / "decay", {.channels = kChannels, .heads = kHeads, .head_width = 4, .value_width = 4});
+  const SlotPointer decay = HopDecay{.gamma = 0.6, .hop = 0.5}.build(
+      model / "decay", {.channels = kChannels, .heads = kHeads, .head_width = 4, .value_width = 4});
   AttentionOptions options = base_options();
   options.pair = decay;
   const GraphAttention first(model / "first", options), second(model / "second", options);
@@ -346,7 +386,8 @@ TEST_CASE("parameters of a slot can be shared between layers and belong to one o
   };
   const Var x = uniform(Shape{9, kChannels}, -1, 1, 3);
   const Tensor both = gradient_of([&] { return first(x, support) + second(x, support); });
-  const Tensor one = gradient_of([&] { return first(x, support); }), other = gradient_of([&] { return second(x, support); });
+  const Tensor one = gradient_of([&] { return first(x, support); }),
+               other = gradient_of([&] { return second(x, support); });
   for (std::int64_t h = 0; h < kHeads; ++h)
     CHECK(both.data<double>()[h] == Approx(one.data<double>()[h] + other.data<double>()[h]).epsilon(1e-12));
 }
@@ -387,8 +428,9 @@ TEST_CASE("grouped queries share keys and values between neighbouring heads") {
   CHECK(model.parameter("attention.key.weight").shape() == Shape{4, 8});
   const Var x = Var::leaf(uniform(Shape{9, 8}));
   const Support support = support_of("causal");
-  compare(outcome(model, x, [&] { return attention(x, support); }),
-          outcome(model, x, [&] { return attention.lowered({.query = x, .source = {}, .value = {}, .edge = {}}, support); }));
+  compare(outcome(model, x, [&] { return attention(x, support); }), outcome(model, x, [&] {
+            return attention.lowered({.query = x, .source = {}, .value = {}, .edge = {}}, support);
+          }));
 }
 
 TEST_CASE("nodes without edges and empty batches give zeros, not NaN") {
@@ -398,11 +440,19 @@ TEST_CASE("nodes without edges and empty batches give zeros, not NaN") {
   for (const auto& [name, set_score] : kScores) {
     INFO(name);
     set_score(options);
-    const GraphAttention attention(model / "attention" / std::string_view(std::to_string(&name - &kScores[0].first)), options);
+    const GraphAttention attention(model / "attention" / std::string_view(std::to_string(&name - &kScores[0].first)),
+                                   options);
     const Support lonely = Support::edges(Graph::from_edges(2, {{0, 1}}));
-    const Var y = attention({.query = uniform(Shape{2, kChannels}), .source = {}, .value = {}, .edge = uniform(Shape{1, kEdgeChannels})}, lonely);
+    const Var y = attention(
+        {.query = uniform(Shape{2, kChannels}), .source = {}, .value = {}, .edge = uniform(Shape{1, kEdgeChannels})},
+        lonely);
     for (std::int64_t c = 0; c < kChannels; ++c) CHECK(y.value().data<double>()[c] == 0);
     for (const Support& empty : {Support::pairs(Ragged()), Support::edges(Graph())})
-      CHECK(attention({.query = Tensor::zeros(Shape{0, kChannels}, DType::float64), .source = {}, .value = {}, .edge = Tensor::zeros(Shape{0, kEdgeChannels}, DType::float64)}, empty).shape() == Shape{0, kChannels});
+      CHECK(attention({.query = Tensor::zeros(Shape{0, kChannels}, DType::float64),
+                       .source = {},
+                       .value = {},
+                       .edge = Tensor::zeros(Shape{0, kEdgeChannels}, DType::float64)},
+                      empty)
+                .shape() == Shape{0, kChannels});
   }
 }

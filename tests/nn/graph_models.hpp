@@ -14,12 +14,15 @@
 
 namespace atto::test {
 
-inline constexpr Architecture kArchitectures[] = {Architecture::gradformer, Architecture::gps, Architecture::transformer, Architecture::gat,
-                                                  Architecture::gatv2, Architecture::gcn, Architecture::gin, Architecture::gatedgcn};
-inline constexpr Local kLocals[] = {Local::none, Local::gcn, Local::gin, Local::gine, Local::gatedgcn, Local::gat, Local::gatv2};
+inline constexpr Architecture kArchitectures[] = {
+    Architecture::gradformer, Architecture::gps, Architecture::transformer, Architecture::gat,
+    Architecture::gatv2,      Architecture::gcn, Architecture::gin,         Architecture::gatedgcn};
+inline constexpr Local kLocals[] = {Local::none,     Local::gcn, Local::gin,  Local::gine,
+                                    Local::gatedgcn, Local::gat, Local::gatv2};
 
 /// Small graphs with random features, as one data set.
-inline PreparedData random_graphs(const std::vector<Graph>& graphs, std::int64_t width = 3, Encoding encoding = Encoding::rwse) {
+inline PreparedData random_graphs(const std::vector<Graph>& graphs, std::int64_t width = 3,
+                                  Encoding encoding = Encoding::rwse) {
   Dataset dataset;
   dataset.name = "random";
   dataset.num_outputs = 2;
@@ -55,7 +58,8 @@ inline GraphModelOptions small_options(std::int64_t width = 3) {
 /// A ring, a star, two components or more, a node alone, a path.
 inline std::vector<Graph> assorted() {
   Generator generator(3);
-  return {generate::ring(5), generate::star(6), generate::erdos_renyi(generator, 9, 0.3), Graph::from_edges(1, {}), generate::path(12)};
+  return {generate::ring(5), generate::star(6), generate::erdos_renyi(generator, 9, 0.3), Graph::from_edges(1, {}),
+          generate::path(12)};
 }
 
 /// NaN when there is one.

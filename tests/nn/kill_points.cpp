@@ -18,7 +18,10 @@ namespace {
 
 // A run whose every number is the number of its epoch.
 struct Counted {
-  explicit Counted(std::int64_t width) : weight(model.scope().parameter("w", {width, 1000}, init::zeros())), optimiser(model, {}) { set(0); }
+  explicit Counted(std::int64_t width)
+      : weight(model.scope().parameter("w", {width, 1000}, init::zeros())), optimiser(model, {}) {
+    set(0);
+  }
 
   void set(std::int64_t number) {
     epoch = number;
@@ -77,7 +80,8 @@ TEST_CASE("the test above sees a save that overwrites its file") {
   int broken = 0;
   for (int stop = 0; stop < 200; ++stop) {
     run.save(copy);
-    const std::optional<bool> killed = test::kill_at_stop(stop, [&] { std::ofstream(copy, std::ios::binary) << content; });
+    const std::optional<bool> killed =
+        test::kill_at_stop(stop, [&] { std::ofstream(copy, std::ios::binary) << content; });
     if (!killed && stop == 0) return test::skip("processes may not be watched here");
     broken += read_file(copy) != content ? 1 : 0;
     if (!*killed) break;
@@ -98,7 +102,8 @@ TEST_CASE("a run that is killed at random points of its saves keeps a whole chec
   Generator random(1);
   std::int64_t last = 0, saved = 0, torn = 0;
   for (int point = 0; point < points; ++point) {
-    const std::chrono::nanoseconds delay(static_cast<std::int64_t>(random.uniform(0, 2.0 * static_cast<double>(one_save.count()))));
+    const std::chrono::nanoseconds delay(
+        static_cast<std::int64_t>(random.uniform(0, 2.0 * static_cast<double>(one_save.count()))));
     REQUIRE(test::kill_after(delay, [&] {
       run.set(run.epoch + 1);
       run.save(path);

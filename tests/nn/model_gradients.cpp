@@ -21,8 +21,8 @@ double dot(const Tensor& a, const Tensor& b) {
   return sum;
 }
 
-// d<c, f>/d(parameters) along random directions against five-point differences, all parameters at once; the first that is wrong on
-// its own is named. Empty when all is well.
+// d<c, f>/d(parameters) along random directions against five-point differences, all parameters at once; the first that
+// is wrong on its own is named. Empty when all is well.
 std::string wrong_gradient(const Model& root, const std::function<Var()>& f, int directions = 2) {
   root.zero_grad();
   const Var out = f();
@@ -39,14 +39,16 @@ std::string wrong_gradient(const Model& root, const std::function<Var()>& f, int
     const auto at = [&](double step) {
       for (std::size_t k = 0; k < moved.size(); ++k)
         for (std::int64_t i = 0; i < starts[k].numel(); ++i)
-          moved[k].value.value().data<double>()[i] = starts[k].data<double>()[i] + step * directions_of[k].data<double>()[i];
+          moved[k].value.value().data<double>()[i] =
+              starts[k].data<double>()[i] + step * directions_of[k].data<double>()[i];
       const NoGrad no_grad;
       return dot(f().value(), cotangent);
     };
     const double numeric = (8 * (at(kStep) - at(-kStep)) - (at(2 * kStep) - at(-2 * kStep))) / (12 * kStep);
     at(0);
     const double error = std::abs(analytic - numeric) / std::max(1.0, std::abs(numeric));
-    return error <= 1e-7 ? std::string() : "analytic " + std::to_string(analytic) + ", numeric " + std::to_string(numeric);
+    return error <= 1e-7 ? std::string()
+                         : "analytic " + std::to_string(analytic) + ", numeric " + std::to_string(numeric);
   };
   const std::vector<NamedParameter> everything(root.parameters().begin(), root.parameters().end());
   for (int d = 0; d < directions; ++d) {
@@ -77,7 +79,8 @@ GraphModelOptions gradient_options() {
 
 // A model in float64 whose running statistics are not those it began with.
 struct Checked {
-  explicit Checked(const GraphModelOptions& options, const Batch& batch) : root({.seed = 5, .dtype = DType::float64}), model(root, options) {
+  explicit Checked(const GraphModelOptions& options, const Batch& batch)
+      : root({.seed = 5, .dtype = DType::float64}), model(root, options) {
     spread_hops(root);
     model(batch);
   }
@@ -127,7 +130,8 @@ TEST_CASE("gradients of whole models, for every architecture, mask and choice of
       o.deep_head = true;
     }
   for (const GraphModelOptions& options : choices) {
-    INFO(name_of(options.architecture) << ", " << name_of(options.mask) << (options.share_mask ? ", shared" : ", of each layer"));
+    INFO(name_of(options.architecture) << ", " << name_of(options.mask)
+                                       << (options.share_mask ? ", shared" : ", of each layer"));
     const Checked checked(options, batch);
     CHECK(wrong_gradient(checked.root, [&] { return checked.model(batch); }) == "");
   }
@@ -144,15 +148,21 @@ TEST_CASE("gradients of a layer to the nodes and edges it is given") {
         const Model root({.seed = 5, .dtype = DType::float64});
         const DecayMask mask(root / "mask", 2, {.gamma = 0.6, .slope = slope});
         spread_hops(root);
-        const GraphTransformerLayer layer(root / "layer", {.channels = 8, .heads = 2, .local = local, .pair = mask.pair(), .gate = mask.gate(),
-                                                           .edge_state = true, .attention_dropout = 0});
+        const GraphTransformerLayer layer(root / "layer", {.channels = 8,
+                                                           .heads = 2,
+                                                           .local = local,
+                                                           .pair = mask.pair(),
+                                                           .gate = mask.gate(),
+                                                           .edge_state = true,
+                                                           .attention_dropout = 0});
         root.train(training);
         const auto result = gradcheck(
             [&](std::span<const Var> in) {
               const NodesAndEdges out = layer({.node = in[0], .edge = in[1]}, batch);
               return local == Local::gatedgcn ? concat({out.node, out.edge.rows}, 0) : out.node;
             },
-            {uniform(Shape{nodes, 8}, -1, 1, 21), uniform(Shape{edges, 8}, -1, 1, 22)}, {.directions = 1, .step = kStep});
+            {uniform(Shape{nodes, 8}, -1, 1, 21), uniform(Shape{edges, 8}, -1, 1, 22)},
+            {.directions = 1, .step = kStep});
         CHECK(result.report == "");
       }
 }
@@ -160,9 +170,9 @@ TEST_CASE("gradients of a layer to the nodes and edges it is given") {
 TEST_CASE("in training the gradients that batch norm removes are zero") {
   const PreparedData data = random_graphs(assorted());
   const Batch batch = data.batch(all(data.size())).to(DType::float64);
-  const std::vector<std::pair<Local, std::string>> last_biases{{Local::none, ""},        {Local::gcn, "bias"},       {Local::gin, "output.bias"},
-                                                               {Local::gine, "output.bias"}, {Local::gatedgcn, "a.bias"}, {Local::gat, "bias"},
-                                                               {Local::gatv2, "bias"}};
+  const std::vector<std::pair<Local, std::string>> last_biases{
+      {Local::none, ""},           {Local::gcn, "bias"}, {Local::gin, "output.bias"}, {Local::gine, "output.bias"},
+      {Local::gatedgcn, "a.bias"}, {Local::gat, "bias"}, {Local::gatv2, "bias"}};
   for (const auto& [local, bias] : last_biases)
     for (const double slope : {0.0, 0.1}) {
       GraphModelOptions options = gradient_options();
@@ -173,12 +183,14 @@ TEST_CASE("in training the gradients that batch norm removes are zero") {
       backward(out, uniform(out.shape(), -1, 1, 77));
       const auto largest = [&](const std::string& name) {
         double worst = 0;
-        for (const double g : checked.root.parameter(name).grad().values<double>()) worst = std::max(worst, std::abs(g));
+        for (const double g : checked.root.parameter(name).grad().values<double>())
+          worst = std::max(worst, std::abs(g));
         return worst;
       };
       for (const std::string layer : {"layers.0.", "layers.1."}) {
         INFO(name_of(local) << ", slope " << slope << ", " << layer);
-        for (const char* name : {"attention.value.bias", "attention.output.bias", "feed_forward.narrow.bias"}) CHECK(largest(layer + name) < 1e-12);
+        for (const char* name : {"attention.value.bias", "attention.output.bias", "feed_forward.narrow.bias"})
+          CHECK(largest(layer + name) < 1e-12);
         if (!bias.empty()) CHECK(largest(layer + "local." + bias) < 1e-12);
         CHECK(largest(layer + "attention.key.bias") > 1e-6);  // not removed: the mask is not one
         CHECK(largest(layer + "feed_forward.widen.bias") > 1e-6);
@@ -202,7 +214,8 @@ TEST_CASE("at hop = distance the gradient of hop is that of the inner branch") {
     return root.parameter("hop").grad().clone();
   };
   for (const double slope : {0.0, 0.1}) {
-    const Tensor tie = gradient_at(2, slope), growing = gradient_at(2 + 1e-7, slope), shrinking = gradient_at(2 - 1e-7, slope);
+    const Tensor tie = gradient_at(2, slope), growing = gradient_at(2 + 1e-7, slope),
+                 shrinking = gradient_at(2 - 1e-7, slope);
     CHECK(largest_difference(tie, growing) < 1e-6);
     CHECK(largest_difference(tie, shrinking) > 1e-5);
   }

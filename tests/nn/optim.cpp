@@ -113,19 +113,15 @@ TEST_CASE("Adam and AdamW follow the published rules for 50 steps") {
       .weight_decay = 0.02,
       .groups = {{.pattern = "*.bias", .weight_decay = 0.0}, {.pattern = "small.*", .learning_rate_scale = 3.0}}};
   std::unique_ptr<Optimiser> optimiser;
-  if (decoupled)
-    optimiser = std::make_unique<AdamW>(toy.model, options);
-  else
-    optimiser = std::make_unique<Adam>(toy.model, options);
+  if (decoupled) optimiser = std::make_unique<AdamW>(toy.model, options);
+  else optimiser = std::make_unique<Adam>(toy.model, options);
   Memories memory = memories(toy);
   const double rates[] = {0.03, 0.01, 0.01};  // small.weight, large.weight, large.bias
   const double decays[] = {0.02, 0.02, 0.0};
   CHECK(compare(toy, *optimiser, [&](std::size_t p, std::size_t i, double w, double g, int t) {
           auto& [m, v] = memory[p][i];
-          if (decoupled)
-            w *= 1.0 - rates[p] * decays[p];
-          else
-            g += decays[p] * w;
+          if (decoupled) w *= 1.0 - rates[p] * decays[p];
+          else g += decays[p] * w;
           m = 0.8 * m + 0.2 * g;
           v = 0.95 * v + 0.05 * g * g;
           const double m_hat = m / (1.0 - std::pow(0.8, t));

@@ -1,5 +1,5 @@
-// Bugs that PyTorch, PyTorch Geometric, DGL or a reference implementation once had, where no other test covers them already.
-// tests/past_bugs.md lists them all, with the test that keeps each from happening here.
+// Bugs that PyTorch, PyTorch Geometric, DGL or a reference implementation once had, where no other test covers them
+// already. tests/past_bugs.md lists them all, with the test that keeps each from happening here.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -31,10 +31,14 @@ bool finite(const Tensor& tensor) {
   return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
 }
 
-Tensor numbers(const Shape& shape, std::uint64_t seed) { return test::uniform(shape, -1, 1, seed).to(DType::float32); }
+Tensor numbers(const Shape& shape, std::uint64_t seed) {
+  return test::uniform(shape, -1, 1, seed).to(DType::float32);
+}
 
 // The directed graph of pyg-team/pytorch_geometric issue 7960.
-Graph directed() { return Graph::from_edges(4, {{0, 2}, {0, 3}, {1, 3}, {2, 0}, {3, 0}}); }
+Graph directed() {
+  return Graph::from_edges(4, {{0, 2}, {0, 3}, {1, 3}, {2, 0}, {3, 0}});
+}
 
 }  // namespace
 
@@ -76,8 +80,10 @@ TEST_CASE("past bugs: a row that is masked altogether is zero, and no NaN reache
   // Query 1 of the first graph sees nothing.
   const BucketPlane planes{.values = Tensor::full({13}, 0, DType::uint8), .offsets = {0, 4, 13}};
   planes.values.data<std::uint8_t>()[2] = planes.values.data<std::uint8_t>()[3] = 1;
-  const Tensor add = Tensor::from({0.0f, -std::numeric_limits<float>::infinity(), 0.0f, -std::numeric_limits<float>::infinity()}, {2, 2});
-  const Var q = Var::leaf(numbers({5, 2, 2}, 1)), k = Var::leaf(numbers({5, 2, 2}, 2)), v = Var::leaf(numbers({5, 2, 2}, 3));
+  const Tensor add = Tensor::from(
+      {0.0f, -std::numeric_limits<float>::infinity(), 0.0f, -std::numeric_limits<float>::infinity()}, {2, 2});
+  const Var q = Var::leaf(numbers({5, 2, 2}, 1)), k = Var::leaf(numbers({5, 2, 2}, 2)),
+            v = Var::leaf(numbers({5, 2, 2}, 3));
   const Var y = ragged_attention(q, k, v, nodes, nodes, planes, {.multiply = {}, .add = add, .gate = {}});
   for (int d = 0; d < 4; ++d) CHECK(y.value().data<float>()[4 + d] == 0);
   const Var out = after(reshape(y, {5, 4}));
@@ -87,23 +93,31 @@ TEST_CASE("past bugs: a row that is masked altogether is zero, and no NaN reache
   for (int d = 0; d < 4; ++d) CHECK(q.grad().data<float>()[4 + d] == 0);
 }
 
-TEST_CASE("past bugs: masks are those of their own graph and head, with more graphs than heads and more heads than graphs") {
-  for (const auto& [sizes, heads] : {std::pair{std::vector<std::int64_t>{3, 1, 4}, std::int64_t{2}}, {std::vector<std::int64_t>{2, 3}, std::int64_t{5}}}) {
+TEST_CASE(
+    "past bugs: masks are those of their own graph and head, with more graphs than heads and more heads than graphs") {
+  for (const auto& [sizes, heads] : {std::pair{std::vector<std::int64_t>{3, 1, 4}, std::int64_t{2}},
+                                     {std::vector<std::int64_t>{2, 3}, std::int64_t{5}}}) {
     const Ragged nodes = Ragged::from_sizes(sizes);
     BucketPlane planes;
     std::int64_t pairs = 0;
     for (const std::int64_t size : sizes) planes.offsets.push_back(pairs += size * size);
     planes.values = Tensor::empty({pairs}, DType::uint8);
-    for (std::int64_t p = 0; p < pairs; ++p) planes.values.data<std::uint8_t>()[p] = static_cast<std::uint8_t>(p * 7 % 3);
+    for (std::int64_t p = 0; p < pairs; ++p)
+      planes.values.data<std::uint8_t>()[p] = static_cast<std::uint8_t>(p * 7 % 3);
     const Tensor table = numbers({heads, 3}, 9);
-    const Tensor q = numbers({nodes.total(), heads, 4}, 1), k = numbers({nodes.total(), heads, 4}, 2), v = numbers({nodes.total(), heads, 4}, 3);
-    const Tensor together = ragged_attention(q, k, v, nodes, nodes, planes, {.multiply = table, .add = {}, .gate = {}}).value();
+    const Tensor q = numbers({nodes.total(), heads, 4}, 1), k = numbers({nodes.total(), heads, 4}, 2),
+                 v = numbers({nodes.total(), heads, 4}, 3);
+    const Tensor together =
+        ragged_attention(q, k, v, nodes, nodes, planes, {.multiply = table, .add = {}, .gate = {}}).value();
     for (std::int64_t g = 0; g < nodes.count(); ++g) {
       const Ragged alone = Ragged::single(nodes.size(g));
-      const BucketPlane plane{.values = planes.values.rows(planes.offsets[static_cast<std::size_t>(g)], planes.offsets[static_cast<std::size_t>(g) + 1]),
+      const BucketPlane plane{.values = planes.values.rows(planes.offsets[static_cast<std::size_t>(g)],
+                                                           planes.offsets[static_cast<std::size_t>(g) + 1]),
                               .offsets = {0, nodes.size(g) * nodes.size(g)}};
       const auto rows = [&](const Tensor& x) { return x.rows(nodes.begin(g), nodes.end(g)); };
-      CHECK(bit_equal(rows(together), ragged_attention(rows(q), rows(k), rows(v), alone, alone, plane, {.multiply = table, .add = {}, .gate = {}}).value()));
+      CHECK(bit_equal(rows(together), ragged_attention(rows(q), rows(k), rows(v), alone, alone, plane,
+                                                       {.multiply = table, .add = {}, .gate = {}})
+                                          .value()));
     }
   }
 }
@@ -126,8 +140,8 @@ TEST_CASE("past bugs: nodes that are not sorted by graph cannot be said, so noth
 }
 
 TEST_CASE("past bugs: encodings of one node, of two nodes apart, and with more columns than nodes are finite") {
-  for (const Graph& graph : {Graph::from_edges(0, {}), Graph::from_edges(1, {}), Graph::from_edges(2, {}), generate::path(2),
-                             Graph::from_edges(5, {{0, 1}, {1, 0}, {3, 4}, {4, 3}})}) {
+  for (const Graph& graph : {Graph::from_edges(0, {}), Graph::from_edges(1, {}), Graph::from_edges(2, {}),
+                             generate::path(2), Graph::from_edges(5, {{0, 1}, {1, 0}, {3, 4}, {4, 3}})}) {
     CHECK(finite(rwse(graph, 16)));
     const LaplacianEigen eigen = laplacian_eigenvectors(graph, {.count = 10, .normalised = true, .skip_first = false});
     CHECK(finite(eigen.vectors));
@@ -146,8 +160,8 @@ TEST_CASE("past bugs: sizes beyond 2^31 are multiplied in 64 bits, or refused be
   CHECK(allocator::statistics().system_calls == calls);
 }
 
-// rusty1s/pytorch_sparse issue 223: 8,643,286 rows of 256 are more than 2^31 numbers. The memory is asked for, but only the pages
-// of the rows that an edge names are ever touched.
+// rusty1s/pytorch_sparse issue 223: 8,643,286 rows of 256 are more than 2^31 numbers. The memory is asked for, but only
+// the pages of the rows that an edge names are ever touched.
 TEST_CASE("past bugs: a row beyond the 2^31st number is read at its place", "[slow]") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return test::skip("sanitizers touch all memory that is asked for");

@@ -48,7 +48,8 @@ TEST_CASE("a model that recomputes its layers gives the same bits in less memory
     const std::int64_t kept = allocator::statistics().in_use - before;
     root.flatten();
     loss.backward();
-    return Run{loss.value().clone(), root.flatten().gradients.clone(), root.buffer("layers.3.output_norm.running_mean").clone(), root.random_state(), kept};
+    return Run{loss.value().clone(), root.flatten().gradients.clone(),
+               root.buffer("layers.3.output_norm.running_mean").clone(), root.random_state(), kept};
   };
   for (const Local local : {Local::gin, Local::gatedgcn, Local::gine, Local::none}) {
     INFO(name_of(local));

@@ -290,10 +290,8 @@ TEST_CASE("no text overlaps another or leaves the page, whatever is plotted") {
     PanelGrid grid{
         .title = name(), .subtitle = name(), .x_title = name(), .y_title = name(), .share_axes = pick(2) == 0};
     for (int p = pick(10); p > 0; --p) {
-      if (pick(4) == 0)
-        grid.panels.push_back(heat_map());
-      else
-        grid.panels.push_back(line_plot());
+      if (pick(4) == 0) grid.panels.push_back(heat_map());
+      else grid.panels.push_back(line_plot());
     }
     CHECK(misplaced(to_svg(grid)) == "");
   }

@@ -53,10 +53,8 @@ inline std::vector<Element> parse_xml(std::string_view xml) {
     if (xml[i] != '<') {
       const std::size_t end = std::min(xml.find('<', i), xml.size());
       const std::string text = unescape(xml.substr(i, end - i));
-      if (!open.empty())
-        elements[open.back()].text += text;
-      else if (text.find_first_not_of("\n ") != text.npos)
-        fail("text outside the root", i);
+      if (!open.empty()) elements[open.back()].text += text;
+      else if (text.find_first_not_of("\n ") != text.npos) fail("text outside the root", i);
       i = end;
       continue;
     }

@@ -39,7 +39,8 @@ Setup small_setup(std::int64_t graphs = 60) {
 // A trainer with a model of its own.
 struct Run {
   explicit Run(const Setup& setup, std::uint64_t seed = 1)
-      : root({.seed = seed}), model(root, setup.model),
+      : root({.seed = seed}),
+        model(root, setup.model),
         trainer(root, model, setup.data, setup.split, Objective::of(setup.data.dataset()), setup.training) {}
   std::vector<MetricsRow> finish() {
     std::vector<MetricsRow> rows;
@@ -211,10 +212,13 @@ TEST_CASE("a loss that is not finite stops the run and leaves the parameters alo
 }
 
 TEST_CASE("generated data sets are learned", "[slow]") {
-  const auto final_test_metric = [](Dataset dataset, const GraphModelOptions& model_options, const TrainerOptions& training, bool balanced) {
+  const auto final_test_metric = [](Dataset dataset, const GraphModelOptions& model_options,
+                                    const TrainerOptions& training, bool balanced) {
     const Split split = dataset.split ? *dataset.split : random_split(dataset.size(), dataset.labels(), {.seed = 1});
-    const PreparedData data(std::move(dataset), {.encoding = model_options.encoding_width > 0 ? Encoding::rwse : Encoding::none,
-                                                 .encoding_width = std::max<std::int64_t>(1, model_options.encoding_width), .hops = true});
+    const PreparedData data(std::move(dataset),
+                            {.encoding = model_options.encoding_width > 0 ? Encoding::rwse : Encoding::none,
+                             .encoding_width = std::max<std::int64_t>(1, model_options.encoding_width),
+                             .hops = true});
     const Model root({.seed = 1});
     const GraphModel model(root, model_options);
     Trainer trainer(root, model, data, split, Objective::of(data.dataset(), balanced), training);
@@ -247,7 +251,8 @@ TEST_CASE("generated data sets are learned", "[slow]") {
     options.pooling = Pooling::none;
     return options;
   };
-  const TrainerOptions training{.epochs = 10, .batch = 8, .learning_rate = 3e-3, .decoupled = true, .warmup = 1, .cosine = true};
+  const TrainerOptions training{
+      .epochs = 10, .batch = 8, .learning_rate = 3e-3, .decoupled = true, .warmup = 1, .cosine = true};
   SECTION("PATTERN") {
     Dataset dataset = pattern_dataset({.train = 240, .valid = 48, .test = 48});
     const GraphModelOptions options = community_options(dataset, 2);
@@ -266,7 +271,11 @@ TEST_CASE("on IMDB-BINARY the default mask is all ones, and Gradformer is GPS", 
   const auto folder = test::data_folder();
   if (!folder) return test::skip_data();
   Dataset dataset = read_tu(*folder / "tu" / "IMDB-BINARY");
-  Setup setup{.data = PreparedData(std::move(dataset), {.encoding = Encoding::rwse, .encoding_width = 20, .hops = true}), .split = {}, .model = {}, .training = {.epochs = 2}};
+  Setup setup{
+      .data = PreparedData(std::move(dataset), {.encoding = Encoding::rwse, .encoding_width = 20, .hops = true}),
+      .split = {},
+      .model = {},
+      .training = {.epochs = 2}};
   setup.split = random_split(setup.data.size(), setup.data.dataset().labels(), {.seed = 1});
   setup.model.node_features = setup.data.dataset().node_features;
   setup.model.encoding_width = 20;
@@ -279,8 +288,11 @@ TEST_CASE("on IMDB-BINARY the default mask is all ones, and Gradformer is GPS", 
 TEST_CASE("MUTAG is learned", "[data]") {
   const auto folder = test::data_folder();
   if (!folder) return test::skip_data();
-  Setup setup{.data = PreparedData(read_tu(*folder / "tu" / "MUTAG"), {.encoding = Encoding::rwse, .encoding_width = 20, .hops = true}),
-              .split = {}, .model = {}, .training = {.epochs = 40, .batch = 32}};
+  Setup setup{.data = PreparedData(read_tu(*folder / "tu" / "MUTAG"),
+                                   {.encoding = Encoding::rwse, .encoding_width = 20, .hops = true}),
+              .split = {},
+              .model = {},
+              .training = {.epochs = 40, .batch = 32}};
   double sum = 0;
   const std::vector<Split> folds = k_fold(setup.data.size(), setup.data.dataset().labels(), 5, 1);
   for (const Split& fold : folds) {

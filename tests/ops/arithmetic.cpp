@@ -45,12 +45,13 @@ double broadcast_at(const Tensor& x, const Shape& shape, std::int64_t i) {
 
 Tensor broadcast_loop(std::span<const Tensor> in, const std::function<double(double, double)>& f) {
   const Shape shape = broadcast(in[0].shape(), in[1].shape(), "test");
-  return tabulate(shape, [&](std::int64_t i) { return f(broadcast_at(in[0], shape, i), broadcast_at(in[1], shape, i)); });
+  return tabulate(shape,
+                  [&](std::int64_t i) { return f(broadcast_at(in[0], shape, i), broadcast_at(in[1], shape, i)); });
 }
 
 OpCase binary_case(const Function& f, const Shape& a, const Shape& b) {
   Tensor x = uniform(a, -3, 3, 1);
-  Tensor y = uniform(b, 0.5, 3, 2);  // away from 0, for division
+  Tensor y = uniform(b, 0.5, 3, 2);              // away from 0, for division
   if (f.op == "maximum" || f.op == "minimum") {  // away from ties: a is an odd multiple of 1/64, b an even one
     for (double& v : x.values<double>()) v = (2 * std::floor(v * 32) + 1) / 64;
     for (double& v : y.values<double>()) v = std::floor(v * 32) / 32;
@@ -64,7 +65,9 @@ OpCase binary_case(const Function& f, const Shape& a, const Shape& b) {
       .k = 1,
   };
   if (f.difference)
-    c.magnitude = [](std::span<const Tensor> in) { return broadcast_loop(in, [](double p, double q) { return std::abs(p) + std::abs(q); }); };
+    c.magnitude = [](std::span<const Tensor> in) {
+      return broadcast_loop(in, [](double p, double q) { return std::abs(p) + std::abs(q); });
+    };
   return c;
 }
 
@@ -76,10 +79,10 @@ const RegisterCases cases([] {
              {{}, {}},
              {{3, 5}, {}},
              {{}, {7}},
-             {{4, 6}, {6}},          // trailing vector
+             {{4, 6}, {6}},  // trailing vector
              {{6}, {4, 6}},
-             {{4, 6}, {4, 1}},       // column
-             {{4, 1}, {1, 6}},       // outer
+             {{4, 6}, {4, 1}},  // column
+             {{4, 1}, {1, 6}},  // outer
              {{2, 3, 4}, {3, 1}},
              {{2, 1, 4}, {3, 1}},
              {{2, 3, 4, 5}, {2, 1, 4, 1}},
@@ -101,9 +104,16 @@ const RegisterCases cases([] {
 const RegisterErrors errors([] {
   std::vector<OpError> list;
   for (const Function& f : functions()) {
-    list.push_back({.op = f.op, .name = "shapes", .call = [run = f.run] { run(uniform({3, 4}), uniform({3})); },
+    list.push_back({.op = f.op,
+                    .name = "shapes",
+                    .call =
+                        [run = f.run] {
+                          run(uniform({3, 4}), uniform({3}));
+                        },
                     .text = f.op + ": shapes: got [3,4] and [3], expected sizes that are equal or 1"});
-    list.push_back({.op = f.op, .name = "types", .call = [run = f.run] { run(uniform({3}), uniform({3}).to(DType::float32)); },
+    list.push_back({.op = f.op,
+                    .name = "types",
+                    .call = [run = f.run] { run(uniform({3}), uniform({3}).to(DType::float32)); },
                     .text = f.op + ": b: got float32, expected float64"});
   }
   return list;
@@ -147,7 +157,8 @@ TEST_CASE("arithmetic costs what its documentation says") {
   REQUIRE(trace::events().size() == 6);
   for (const trace::Event& event : trace::events()) {
     INFO(event.name);
-    CHECK(explain(event.name).find("cost      " + std::to_string(static_cast<int>(event.cost.flops / 100)) + " FLOP") != std::string::npos);
+    CHECK(explain(event.name).find("cost      " + std::to_string(static_cast<int>(event.cost.flops / 100)) + " FLOP") !=
+          std::string::npos);
   }
 }
 

@@ -23,7 +23,9 @@ namespace {
 Graph undirected(std::int64_t nodes, std::initializer_list<std::pair<std::int32_t, std::int32_t>> edges) {
   return Graph::from_edges(nodes, edges).undirected().graph;
 }
-BucketPlane hops(const Graph& graph) { return hop_distances(std::span(&graph, 1)); }
+BucketPlane hops(const Graph& graph) {
+  return hop_distances(std::span(&graph, 1));
+}
 
 Tensor column(std::vector<double> values) {
   const auto n = static_cast<std::int64_t>(values.size());
@@ -50,16 +52,22 @@ void check(const Var& y, std::initializer_list<double> expected) {
   for (const double value : expected) CHECK(y.value().data<double>()[i++] == Approx(value).epsilon(2e-10));
 }
 
-Tensor radii(std::vector<double> values) { return Tensor::from(values); }
-Var hop_leaf(std::vector<double> values) { return Var::leaf(Tensor::from(values)); }
+Tensor radii(std::vector<double> values) {
+  return Tensor::from(values);
+}
+Var hop_leaf(std::vector<double> values) {
+  return Var::leaf(Tensor::from(values));
+}
 
 // A batch with heads of different radius, for what must hold in general.
 struct Batch {
   std::vector<Graph> graphs = {undirected(5, {{0, 1}, {1, 2}, {2, 3}, {3, 4}}), undirected(1, {}), Graph(),
-                               undirected(7, {{0, 1}, {1, 2}, {2, 0}, {3, 4}, {4, 5}}), undirected(4, {{0, 1}, {0, 2}, {0, 3}})};
+                               undirected(7, {{0, 1}, {1, 2}, {2, 0}, {3, 4}, {4, 5}}),
+                               undirected(4, {{0, 1}, {0, 2}, {0, 3}})};
   Ragged nodes = Ragged::from_sizes(std::vector<std::int64_t>{5, 1, 0, 7, 4});
   BucketPlane plane = hop_distances(graphs);
-  Tensor q = uniform(Shape{17, 2, 3}, -2, 2, 1), k = uniform(Shape{17, 2, 3}, -2, 2, 2), v = uniform(Shape{17, 2, 4}, -1, 1, 3);
+  Tensor q = uniform(Shape{17, 2, 3}, -2, 2, 1), k = uniform(Shape{17, 2, 3}, -2, 2, 2),
+         v = uniform(Shape{17, 2, 4}, -1, 1, 3);
 };
 
 Tensor rows_of(const Tensor& x, const std::vector<std::int64_t>& order) {
@@ -83,7 +91,8 @@ TEST_CASE("attention on a path of three: no mask, decay by distance, radius, slo
   const Tensor unit = Tensor::from({1., 0., 0., 0., 1., 0., 0., 0., 1.}, Shape{3, 1, 3});
   const Ragged nodes = Ragged::single(3);
   const Var table = hop_decay(radii({0.0}), {.gamma = .5});
-  const Tensor weights = ragged_attention(p3.q, p3.k, unit, nodes, nodes, hops(p3.graph), {.multiply = table}, {}, {.scale = 1.0}).value();
+  const Tensor weights =
+      ragged_attention(p3.q, p3.k, unit, nodes, nodes, hops(p3.graph), {.multiply = table}, {}, {.scale = 1.0}).value();
   CHECK(weights.data<double>()[0] == Approx(.3598674673).epsilon(2e-10));
   CHECK(weights.data<double>()[1] == Approx(.3598674673).epsilon(2e-10));
   CHECK(weights.data<double>()[2] == Approx(.2802650654).epsilon(2e-10));
@@ -164,8 +173,8 @@ TEST_CASE("attention: gradients of queries, keys, values, radii and base agree w
       // A second layer with the same radii: their gradient is the sum over the layers.
       return ragged_attention(in[0], once, once, b.nodes, b.nodes, b.plane, {.multiply = table, .gate = table});
     };
-    const GradcheckResult result = gradcheck(f, {b.q, b.k, uniform(Shape{17, 2, 3}, -1, 1, 5),
-                                                 radii({0.375, 1.625}), radii({0.5, 0.75})});
+    const GradcheckResult result =
+        gradcheck(f, {b.q, b.k, uniform(Shape{17, 2, 3}, -1, 1, 5), radii({0.375, 1.625}), radii({0.5, 0.75})});
     INFO(result.report);
     CHECK(result.passed);
   }
@@ -179,22 +188,26 @@ TEST_CASE("attention: layers that share the radii send the sum of their gradient
     Var loss;
     for (int layer = 0; layer < 2; ++layer) {
       if (!(layers & (1 << layer))) continue;
-      const Var y = sum(square(ragged_attention(layer ? b.k : b.q, b.k, b.v, b.nodes, b.nodes, b.plane, {.multiply = table})));
+      const Var y =
+          sum(square(ragged_attention(layer ? b.k : b.q, b.k, b.v, b.nodes, b.nodes, b.plane, {.multiply = table})));
       loss = loss.defined() ? loss + y : y;
     }
     loss.backward();
     return hop.grad();
   };
   const Tensor both = gradient(3), first = gradient(1), second = gradient(2);
-  for (int h = 0; h < 2; ++h) CHECK(both.data<double>()[h] == Approx(first.data<double>()[h] + second.data<double>()[h]).epsilon(1e-12));
+  for (int h = 0; h < 2; ++h)
+    CHECK(both.data<double>()[h] == Approx(first.data<double>()[h] + second.data<double>()[h]).epsilon(1e-12));
 }
 
 TEST_CASE("attention without decay has the bits of attention without a table, and no gradient for the radius") {
   const Batch b;
   for (const DType dtype : {DType::float32, DType::float64}) {
     const auto run = [&](const Var& hop, double gamma) {
-      std::vector<Var> leaves{Var::leaf(b.q.to(dtype).clone()), Var::leaf(b.k.to(dtype).clone()), Var::leaf(b.v.to(dtype).clone())};
-      const AttentionTables tables{.multiply = hop.defined() ? hop_decay(hop, {.gamma = gamma, .unreachable = 1}) : Var()};
+      std::vector<Var> leaves{Var::leaf(b.q.to(dtype).clone()), Var::leaf(b.k.to(dtype).clone()),
+                              Var::leaf(b.v.to(dtype).clone())};
+      const AttentionTables tables{.multiply =
+                                       hop.defined() ? hop_decay(hop, {.gamma = gamma, .unreachable = 1}) : Var()};
       const Var y = ragged_attention(leaves[0], leaves[1], leaves[2], b.nodes, b.nodes, b.plane, tables);
       backward(y, uniform(y.shape(), -1, 1, 8).to(dtype));
       return std::vector<Tensor>{y.value(), leaves[0].grad(), leaves[1].grad(), leaves[2].grad()};
@@ -217,7 +230,9 @@ TEST_CASE("attention: a graph alone has the bits of the same graph in a batch") 
   for (std::int64_t g = 0; g < b.nodes.count(); ++g) {
     const auto own = [&](const Tensor& x) { return x.rows(b.nodes.begin(g), b.nodes.end(g)); };
     const Ragged nodes = Ragged::single(b.nodes.size(g));
-    const Tensor alone = ragged_attention(own(b.q), own(b.k), own(b.v), nodes, nodes, hops(b.graphs[static_cast<std::size_t>(g)]), {.multiply = table}).value();
+    const Tensor alone = ragged_attention(own(b.q), own(b.k), own(b.v), nodes, nodes,
+                                          hops(b.graphs[static_cast<std::size_t>(g)]), {.multiply = table})
+                             .value();
     CHECK(bit_equal(alone.clone(), own(together).clone()));
   }
 }
@@ -226,19 +241,23 @@ TEST_CASE("attention: renaming the nodes renames the results; rows add up to one
   const Graph graph = undirected(7, {{0, 1}, {1, 2}, {2, 0}, {3, 4}, {4, 5}});
   const std::vector<std::int64_t> order = {3, 0, 6, 2, 5, 1, 4};  // new node r is old node order[r]
   std::vector<std::int32_t> place(7), src, dst;
-  for (std::size_t r = 0; r < order.size(); ++r) place[static_cast<std::size_t>(order[r])] = static_cast<std::int32_t>(r);
+  for (std::size_t r = 0; r < order.size(); ++r)
+    place[static_cast<std::size_t>(order[r])] = static_cast<std::int32_t>(r);
   for (std::int64_t e = 0; e < graph.num_edges(); ++e) {
     src.push_back(place[static_cast<std::size_t>(graph.in_src()[static_cast<std::size_t>(e)])]);
     dst.push_back(place[static_cast<std::size_t>(graph.edge_dst()[static_cast<std::size_t>(e)])]);
   }
-  const Tensor q = uniform(Shape{7, 2, 3}, -2, 2, 1), k = uniform(Shape{7, 2, 3}, -2, 2, 2), v = uniform(Shape{7, 2, 3}, -1, 1, 3);
+  const Tensor q = uniform(Shape{7, 2, 3}, -2, 2, 1), k = uniform(Shape{7, 2, 3}, -2, 2, 2),
+               v = uniform(Shape{7, 2, 3}, -1, 1, 3);
   const Ragged nodes = Ragged::single(7);
   const AttentionTables tables{.multiply = hop_decay(radii({0.375, 1.625}), {.gamma = 0.6})};
   const Tensor before = ragged_attention(q, k, v, nodes, nodes, hops(graph), tables).value();
   const Tensor after = ragged_attention(rows_of(q, order), rows_of(k, order), rows_of(v, order), nodes, nodes,
-                                        hops(Graph::from_edges(7, src, dst)), tables).value();
+                                        hops(Graph::from_edges(7, src, dst)), tables)
+                           .value();
   CHECK(mismatch(after, rows_of(before, order), Tensor::full(before.shape(), 1, DType::float64), 1e-14) == "");
-  const Tensor sums = ragged_attention(q, k, Tensor::full(v.shape(), 1, DType::float64), nodes, nodes, hops(graph), tables).value();
+  const Tensor sums =
+      ragged_attention(q, k, Tensor::full(v.shape(), 1, DType::float64), nodes, nodes, hops(graph), tables).value();
   for (const double sum : sums.values<double>()) CHECK(sum == Approx(1).epsilon(1e-14));
 }
 
@@ -248,12 +267,16 @@ TEST_CASE("attention with queries of zeros is uniform, whatever the decay") {
   for (const double gamma : {0.1, 0.9}) {
     const Var table = hop_decay(radii({0.0, 2.5}), {.gamma = gamma, .slope = 0.3});
     for (const bool queries : {true, false}) {
-      const Tensor y = ragged_attention(queries ? zeros : b.q, queries ? b.k : zeros, b.v, b.nodes, b.nodes, b.plane, {.multiply = table}).value();
+      const Tensor y = ragged_attention(queries ? zeros : b.q, queries ? b.k : zeros, b.v, b.nodes, b.nodes, b.plane,
+                                        {.multiply = table})
+                           .value();
       for (std::int64_t g = 0; g < b.nodes.count(); ++g)
         for (std::int64_t c = 0; c < 8; ++c) {
           double mean = 0;
-          for (std::int64_t j = b.nodes.begin(g); j < b.nodes.end(g); ++j) mean += b.v.data<double>()[j * 8 + c] / static_cast<double>(b.nodes.size(g));
-          for (std::int64_t i = b.nodes.begin(g); i < b.nodes.end(g); ++i) CHECK(y.data<double>()[i * 8 + c] == Approx(mean).margin(1e-14));
+          for (std::int64_t j = b.nodes.begin(g); j < b.nodes.end(g); ++j)
+            mean += b.v.data<double>()[j * 8 + c] / static_cast<double>(b.nodes.size(g));
+          for (std::int64_t i = b.nodes.begin(g); i < b.nodes.end(g); ++i)
+            CHECK(y.data<double>()[i * 8 + c] == Approx(mean).margin(1e-14));
         }
     }
   }

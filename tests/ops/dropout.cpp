@@ -31,17 +31,30 @@ OpCase dropout_case(const std::string& name, const Shape& shape, double rate) {
 
 const RegisterCases cases([] {
   return std::vector<OpCase>{
-      dropout_case("a tenth of 5x7", {5, 7}, 0.1),   dropout_case("nothing", {4, 3}, 0),    dropout_case("one", {1}, 0.5),
-      dropout_case("no elements", {0, 3}, 0.5),      dropout_case("nearly all", {200}, 0.999), dropout_case("hardly any", {200}, 1e-12),
+      dropout_case("a tenth of 5x7", {5, 7}, 0.1),
+      dropout_case("nothing", {4, 3}, 0),
+      dropout_case("one", {1}, 0.5),
+      dropout_case("no elements", {0, 3}, 0.5),
+      dropout_case("nearly all", {200}, 0.999),
+      dropout_case("hardly any", {200}, 1e-12),
       dropout_case("several threads", {301, 257}, 0.3),
   };
 });
 
 const RegisterErrors errors([] {
   return std::vector<OpError>{
-      {.op = "dropout", .name = "negative", .call = [] { dropout(uniform({3}), -0.1, kStream); }, .text = "dropout: rate: got -0.1"},
-      {.op = "dropout", .name = "all", .call = [] { dropout(uniform({3}), 1, kStream); }, .text = "dropout: rate: got 1.0"},
-      {.op = "dropout", .name = "not a number", .call = [] { dropout(uniform({3}), std::nan(""), kStream); }, .text = "dropout: rate"},
+      {.op = "dropout",
+       .name = "negative",
+       .call = [] { dropout(uniform({3}), -0.1, kStream); },
+       .text = "dropout: rate: got -0.1"},
+      {.op = "dropout",
+       .name = "all",
+       .call = [] { dropout(uniform({3}), 1, kStream); },
+       .text = "dropout: rate: got 1.0"},
+      {.op = "dropout",
+       .name = "not a number",
+       .call = [] { dropout(uniform({3}), std::nan(""), kStream); },
+       .text = "dropout: rate"},
   };
 });
 
@@ -78,7 +91,8 @@ TEST_CASE("dropout draws the numbers of its stream with every instruction set, w
       for (const std::int64_t size : {1, 63, 64, 65, 200}) {
         const Tensor x = Tensor::full({size}, 1.0), y = Tensor::full({size}, -1.0);
         with_isa([&]<class Tag>() {
-          kernels::dropout_chunk<Tag>(size, first, x.data<float>(), 0x40000000u, 2.0f, stream.seed, stream.stream, y.data<float>());
+          kernels::dropout_chunk<Tag>(size, first, x.data<float>(), 0x40000000u, 2.0f, stream.seed, stream.stream,
+                                      y.data<float>());
         });
         for (std::int64_t i = 0; i < size; ++i)
           if (y.data<float>()[i] != (stream.bits(4 * first + static_cast<std::uint64_t>(i)) < 0x40000000u ? 0 : 2))

@@ -1,7 +1,8 @@
-// Cases of the edge algebra: every operation on every small graph, on a hub, and with sizes that end in every kind of vector.
-// Operations that send features along edges are in message.cpp.
+// Cases of the edge algebra: every operation on every small graph, on a hub, and with sizes that end in every kind of
+// vector. Operations that send features along edges are in message.cpp.
 
 #include "ops/edge/edge.hpp"
+
 #include "tests/ops/edge_definitions.hpp"
 
 namespace atto::test {
@@ -32,7 +33,10 @@ OpCase one_sided_case(const std::string& name, const Graph& g, bool from_source)
       .name = name + (from_source ? ", sources only" : ", destinations only"),
       .inputs = {uniform({from_source ? g.num_src() : g.num_dst(), 3})},
       .run = [=](Vars in) { return from_source ? edge_add(g, in[0], {}) : edge_add(g, {}, in[0]); },
-      .expected = [=](Values in) { return from_source ? joined(g, in[0], {}, false, false) : joined(g, {}, in[0], false, false); },
+      .expected =
+          [=](Values in) {
+            return from_source ? joined(g, in[0], {}, false, false) : joined(g, {}, in[0], false, false);
+          },
       .k = 4,  // of the gradient: sums over 10^4 edges
   };
 }
@@ -67,7 +71,8 @@ OpCase softmax_case(const std::string& name, const Graph& g, const Shape& shape,
 // Every third row is masked altogether, and every third edge elsewhere.
 OpCase masked_softmax_case() {
   const Graph g = random_square(9, 40, 5);
-  const auto mask = edge_table(g, {g.num_edges(), 2}, 2, [](auto e, auto i, auto, auto) { return i % 3 == 0 || e % 3 == 0 ? -kInfinity : 0.0; });
+  const auto mask = edge_table(g, {g.num_edges(), 2}, 2,
+                               [](auto e, auto i, auto, auto) { return i % 3 == 0 || e % 3 == 0 ? -kInfinity : 0.0; });
   return {
       .op = "edge_softmax",
       .name = "rows and edges of -infinity",
@@ -76,12 +81,15 @@ OpCase masked_softmax_case() {
           [=](Vars in) {
             Tensor z = in[0].value().clone();
             for (std::int64_t k = 0; k < z.numel(); ++k)
-              if (mask.data<double>()[k] < 0) visit_float(z.dtype(), "test", [&]<class T>() { z.data<T>()[k] = static_cast<T>(-kInfinity); });
+              if (mask.data<double>()[k] < 0)
+                visit_float(z.dtype(), "test", [&]<class T>() { z.data<T>()[k] = static_cast<T>(-kInfinity); });
             return edge_softmax(g, Var(z));
           },
       .expected =
           [=](Values in) {
-            return softmax(g, tabulate(in[0].shape(), [&](std::int64_t k) { return in[0].data<double>()[k] + mask.data<double>()[k]; }));
+            return softmax(g, tabulate(in[0].shape(), [&](std::int64_t k) {
+                             return in[0].data<double>()[k] + mask.data<double>()[k];
+                           }));
           },
       .k = 8,
       .differentiable = false,
@@ -89,7 +97,8 @@ OpCase masked_softmax_case() {
 }
 
 using EdgeReduceFn = Var (*)(const Graph&, const Var&);
-OpCase edge_reduce_case(const std::string& op, EdgeReduceFn f, Kind kind, const std::string& name, const Graph& g, const Shape& row) {
+OpCase edge_reduce_case(const std::string& op, EdgeReduceFn f, Kind kind, const std::string& name, const Graph& g,
+                        const Shape& row) {
   std::vector<std::int64_t> sizes{g.num_edges()};
   sizes.insert(sizes.end(), row.begin(), row.end());
   const auto edge = [](std::int64_t e, std::int64_t) { return e; };
@@ -99,7 +108,8 @@ OpCase edge_reduce_case(const std::string& op, EdgeReduceFn f, Kind kind, const 
       .inputs = {kind == Kind::sum || kind == Kind::mean ? uniform(Shape(sizes)) : spaced(Shape(sizes), 1.0 / 64, 1)},
       .run = [=](Vars in) { return f(g, in[0]); },
       .expected = [=](Values in) { return reduced(g, kind, {}, in[0], edge); },
-      .magnitude = [=](Values in) { return reduced(g, kind, {}, in[0], edge, kind == Kind::sum || kind == Kind::mean); },
+      .magnitude =
+          [=](Values in) { return reduced(g, kind, {}, in[0], edge, kind == Kind::sum || kind == Kind::mean); },
       .k = kind == Kind::sum || kind == Kind::mean ? 2.0 : 1.0,
   };
 }
@@ -130,8 +140,10 @@ struct Reduction {
   EdgeReduceFn run;
 };
 
-const std::vector<Reduction> kReductions{
-    {"edge_sum", Kind::sum, edge_sum}, {"edge_mean", Kind::mean, edge_mean}, {"edge_max", Kind::max, edge_max}, {"edge_min", Kind::min, edge_min}};
+const std::vector<Reduction> kReductions{{"edge_sum", Kind::sum, edge_sum},
+                                         {"edge_mean", Kind::mean, edge_mean},
+                                         {"edge_max", Kind::max, edge_max},
+                                         {"edge_min", Kind::min, edge_min}};
 
 std::vector<OpCase> all_cases() {
   std::vector<OpCase> list;
@@ -153,9 +165,11 @@ std::vector<OpCase> all_cases() {
     list.push_back(join_case(sized("width", {width}), g, {width}, true));
     list.push_back(dot_case("one head", g, 0, width));
     list.push_back(softmax_case(sized("heads", {width}), g, {g.num_edges(), width}));
-    for (const Reduction& r : kReductions) list.push_back(edge_reduce_case(r.op, r.run, r.kind, sized("width", {width}), g, {width}));
+    for (const Reduction& r : kReductions)
+      list.push_back(edge_reduce_case(r.op, r.run, r.kind, sized("width", {width}), g, {width}));
   }
-  for (const auto& [heads, depth] : {std::pair{8, 8}, {4, 16}, {2, 37}, {5, 3}, {1, 64}}) list.push_back(dot_case("heads", g, heads, depth));
+  for (const auto& [heads, depth] : {std::pair{8, 8}, {4, 16}, {2, 37}, {5, 3}, {1, 64}})
+    list.push_back(dot_case("heads", g, heads, depth));
   list.push_back(softmax_case("rank 1", g, {g.num_edges()}));
   list.push_back(softmax_case("large logits", g, {g.num_edges(), 3}, 40));
   list.push_back(masked_softmax_case());
@@ -184,23 +198,104 @@ const Graph kPair = pair_graph();
 
 std::vector<OpError> all_errors() {
   std::vector<OpError> list{
-      {.op = "edge_add", .name = "too few sources", .call = [] { edge_add(kPair, uniform({2, 4}), {}); }, .text = "edge_add: src: got [2,4], expected [N_src,...] with N_src = 3"},
-      {.op = "edge_add", .name = "too many destinations", .call = [] { edge_add(kPair, {}, uniform({3, 4})); }, .text = "edge_add: dst: got [3,4], expected [N_dst,...] with N_dst = 2"},
-      {.op = "edge_add", .name = "widths differ", .call = [] { edge_add(kPair, uniform({3, 4}), uniform({2, 5})); }, .text = "edge_add: dst: got [2,5]"},
-      {.op = "edge_add", .name = "ranks differ", .call = [] { edge_add(kPair, uniform({3, 4}), uniform({2})); }, .text = "edge_add: dst: got [2]"},
-      {.op = "edge_add", .name = "nothing given", .call = [] { edge_add(kPair, {}, {}); }, .text = "at least one of src and dst"},
-      {.op = "edge_mul", .name = "one side missing", .call = [] { edge_mul(kPair, uniform({3, 4}), {}); }, .text = "edge_mul: dst: got an undefined tensor"},
-      {.op = "edge_mul", .name = "types differ", .call = [] { edge_mul(kPair, uniform({3, 4}), uniform({2, 4}).to(DType::float32)); }, .text = "edge_mul: dst: got float32, expected float64"},
-      {.op = "edge_dot", .name = "sides swapped", .call = [] { edge_dot(kPair, uniform({3, 2, 4}), uniform({2, 2, 4})); }, .text = "edge_dot: q: got [3,2,4], expected [N_dst,...] with N_dst = 2"},
-      {.op = "edge_dot", .name = "depths differ", .call = [] { edge_dot(kPair, uniform({2, 2, 4}), uniform({3, 2, 5})); }, .text = "edge_dot: k: got [3,2,5]"},
-      {.op = "edge_dot", .name = "no depth", .call = [] { edge_dot(kPair, uniform({2}), uniform({3})); }, .text = "at least one"},
-      {.op = "edge_softmax", .name = "logits of other edges", .call = [] { edge_softmax(kPair, uniform({4, 2})); }, .text = "edge_softmax: logits: got [4,2], expected [E,...] with E = 3"},
-      {.op = "edge_softmax", .name = "integers", .call = [] { edge_softmax(kPair, Tensor::zeros({3}, DType::int64)); }, .text = "expected float32 or float64"},
-      {.op = "edge_bucket", .name = "bucket outside", .call = [] { edge_bucket(uniform({2, 3}), Tensor::from<std::uint8_t>({0, 2, 3, 9}, {4})); }, .text = "edge_bucket: bucket of edge 2: got 3, expected 0 <= bucket < 3"},
-      {.op = "edge_bucket", .name = "buckets of another type", .call = [] { edge_bucket(uniform({2, 3}), Tensor::from<std::int64_t>({0, 2}, {2})); }, .text = "edge_bucket: buckets: got int64[2], expected uint8[E]"},
+      {.op = "edge_add",
+       .name = "too few sources",
+       .call =
+           [] {
+             edge_add(kPair, uniform({2, 4}), {});
+           },
+       .text = "edge_add: src: got [2,4], expected [N_src,...] with N_src = 3"},
+      {.op = "edge_add",
+       .name = "too many destinations",
+       .call =
+           [] {
+             edge_add(kPair, {}, uniform({3, 4}));
+           },
+       .text = "edge_add: dst: got [3,4], expected [N_dst,...] with N_dst = 2"},
+      {.op = "edge_add",
+       .name = "widths differ",
+       .call =
+           [] {
+             edge_add(kPair, uniform({3, 4}), uniform({2, 5}));
+           },
+       .text = "edge_add: dst: got [2,5]"},
+      {.op = "edge_add",
+       .name = "ranks differ",
+       .call =
+           [] {
+             edge_add(kPair, uniform({3, 4}), uniform({2}));
+           },
+       .text = "edge_add: dst: got [2]"},
+      {.op = "edge_add",
+       .name = "nothing given",
+       .call = [] { edge_add(kPair, {}, {}); },
+       .text = "at least one of src and dst"},
+      {.op = "edge_mul",
+       .name = "one side missing",
+       .call =
+           [] {
+             edge_mul(kPair, uniform({3, 4}), {});
+           },
+       .text = "edge_mul: dst: got an undefined tensor"},
+      {.op = "edge_mul",
+       .name = "types differ",
+       .call =
+           [] {
+             edge_mul(kPair, uniform({3, 4}), uniform({2, 4}).to(DType::float32));
+           },
+       .text = "edge_mul: dst: got float32, expected float64"},
+      {.op = "edge_dot",
+       .name = "sides swapped",
+       .call =
+           [] {
+             edge_dot(kPair, uniform({3, 2, 4}), uniform({2, 2, 4}));
+           },
+       .text = "edge_dot: q: got [3,2,4], expected [N_dst,...] with N_dst = 2"},
+      {.op = "edge_dot",
+       .name = "depths differ",
+       .call =
+           [] {
+             edge_dot(kPair, uniform({2, 2, 4}), uniform({3, 2, 5}));
+           },
+       .text = "edge_dot: k: got [3,2,5]"},
+      {.op = "edge_dot",
+       .name = "no depth",
+       .call = [] { edge_dot(kPair, uniform({2}), uniform({3})); },
+       .text = "at least one"},
+      {.op = "edge_softmax",
+       .name = "logits of other edges",
+       .call =
+           [] {
+             edge_softmax(kPair, uniform({4, 2}));
+           },
+       .text = "edge_softmax: logits: got [4,2], expected [E,...] with E = 3"},
+      {.op = "edge_softmax",
+       .name = "integers",
+       .call = [] { edge_softmax(kPair, Tensor::zeros({3}, DType::int64)); },
+       .text = "expected float32 or float64"},
+      {.op = "edge_bucket",
+       .name = "bucket outside",
+       .call =
+           [] {
+             edge_bucket(uniform({2, 3}), Tensor::from<std::uint8_t>({0, 2, 3, 9}, {4}));
+           },
+       .text = "edge_bucket: bucket of edge 2: got 3, expected 0 <= bucket < 3"},
+      {.op = "edge_bucket",
+       .name = "buckets of another type",
+       .call =
+           [] {
+             edge_bucket(uniform({2, 3}), Tensor::from<std::int64_t>({0, 2}, {2}));
+           },
+       .text = "edge_bucket: buckets: got int64[2], expected uint8[E]"},
   };
   for (const Reduction& r : kReductions) {
-    list.push_back({.op = r.op, .name = "a row per node", .call = [=] { r.run(kPair, uniform({2, 4})); }, .text = "e: got [2,4], expected [E,...] with E = 3"});
+    list.push_back({.op = r.op,
+                    .name = "a row per node",
+                    .call =
+                        [=] {
+                          r.run(kPair, uniform({2, 4}));
+                        },
+                    .text = "e: got [2,4], expected [E,...] with E = 3"});
   }
   return list;
 }

@@ -19,7 +19,9 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-Graph path3() { return Graph::from_edges(3, {{0, 1}, {1, 0}, {1, 2}, {2, 1}}); }
+Graph path3() {
+  return Graph::from_edges(3, {{0, 1}, {1, 0}, {1, 2}, {2, 1}});
+}
 
 Tensor column(std::initializer_list<double> values) {
   return Tensor::from(values, Shape{static_cast<std::int64_t>(values.size()), 1});
@@ -36,13 +38,16 @@ void check_close(const Tensor& got, std::initializer_list<double> expected) {
 
 }  // namespace
 
-// ---- Layers on a path of three nodes, x = (1, 2, 3), from their parts --------------------------------------------------------
+// ---- Layers on a path of three nodes, x = (1, 2, 3), from their parts
+// --------------------------------------------------------
 
 TEST_CASE("edges: GCN on a path") {
   const Graph g = path3().with_self_loops().graph;
   std::vector<double> degree, weight;
   for (std::int64_t i = 0; i < 3; ++i) degree.push_back(g.in_degree(i));
-  for_edges(g, [&](auto, auto i, auto j) { weight.push_back(1 / std::sqrt(degree[static_cast<std::size_t>(i)] * degree[static_cast<std::size_t>(j)])); });
+  for_edges(g, [&](auto, auto i, auto j) {
+    weight.push_back(1 / std::sqrt(degree[static_cast<std::size_t>(i)] * degree[static_cast<std::size_t>(j)]));
+  });
   check_close(spmm(g, Tensor::from(weight), column({1, 2, 3})).value(), {1.3164965809, 2.2996598285, 2.3164965809});
 }
 
@@ -67,7 +72,8 @@ TEST_CASE("edges: GAT on a path") {
   check_close(spmm(g, alpha, reshape(x, Shape{3, 1, 1})).value(), {0.7007485326, 2.0256463772, 2.9665357454});
 }
 
-// ---- Corners ---------------------------------------------------------------------------------------------------------------
+// ---- Corners
+// ---------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("edges: of equal messages the first gets the gradient of a maximum or minimum") {
   const Graph g = Graph::from_edges(3, {{0, 2}, {1, 2}, {0, 2}});  // canonical order is the order of listing
@@ -141,7 +147,8 @@ TEST_CASE("edges: the order in which edges are listed does not matter") {
   // y of the list in another order, with the weights that belong to it
   const auto product = [&](const std::vector<std::int64_t>& order) {
     std::vector<std::int32_t> s, d;
-    for (const std::int64_t k : order) s.push_back(src[static_cast<std::size_t>(k)]), d.push_back(dst[static_cast<std::size_t>(k)]);
+    for (const std::int64_t k : order)
+      s.push_back(src[static_cast<std::size_t>(k)]), d.push_back(dst[static_cast<std::size_t>(k)]);
     const Graph g = Graph::from_edges(9, s, d);
     const Tensor canonical = tabulate({60, 2}, [&](std::int64_t i) {
       const auto listed = static_cast<std::size_t>(g.edge_order()[static_cast<std::size_t>(i / 2)]);
@@ -151,7 +158,8 @@ TEST_CASE("edges: the order in which edges are listed does not matter") {
   };
   std::vector<std::int64_t> as_listed;
   for (std::int64_t k = 0; k < 60; ++k) as_listed.push_back(k);
-  CHECK(mismatch(product(random.permutation(60)), product(as_listed), Tensor::full({9, 2, 5}, 1, DType::float64), 1e-13) == "");
+  CHECK(mismatch(product(random.permutation(60)), product(as_listed), Tensor::full({9, 2, 5}, 1, DType::float64),
+                 1e-13) == "");
 }
 
 TEST_CASE("edges: gradients of a product reach only what asks for them") {

@@ -1,4 +1,5 @@
-// What the edge algebra computes, as loops that are plain enough to be the definition, for the cases of edge.cpp and message.cpp.
+// What the edge algebra computes, as loops that are plain enough to be the definition, for the cases of edge.cpp and
+// message.cpp.
 #pragma once
 
 #include <algorithm>
@@ -95,8 +96,8 @@ inline Tensor reduced(const Graph& g, Kind kind, const Tensor& w, const Tensor& 
   return y;
 }
 
-// For weighted maxima. |w| = 1.5^rank, with random ranks among the edges into a node, and 1 <= |x| <= 1.2: no two messages that
-// meet are closer than 0.2.
+// For weighted maxima. |w| = 1.5^rank, with random ranks among the edges into a node, and 1 <= |x| <= 1.2: no two
+// messages that meet are closer than 0.2.
 inline Tensor apart_weights(const Graph& g, const Shape& shape, std::uint64_t seed) {
   Tensor w = uniform(shape, -1, 1, seed);
   const std::int64_t heads = width_of(w);
@@ -104,7 +105,8 @@ inline Tensor apart_weights(const Graph& g, const Shape& shape, std::uint64_t se
   for_edges(g, [&](std::int64_t e, std::int64_t i, auto) {
     for (std::int64_t h = 0; h < heads; ++h) {
       int rank = 0;
-      for (std::int64_t other = g.in_offsets()[static_cast<std::size_t>(i)]; other < g.in_offsets()[static_cast<std::size_t>(i) + 1]; ++other)
+      for (std::int64_t other = g.in_offsets()[static_cast<std::size_t>(i)];
+           other < g.in_offsets()[static_cast<std::size_t>(i) + 1]; ++other)
         rank += at(key, other, h, heads) < at(key, e, h, heads);
       w.data<double>()[e * heads + h] = std::copysign(std::pow(1.5, rank), at(w, e, h, heads));
     }
@@ -114,7 +116,8 @@ inline Tensor apart_weights(const Graph& g, const Shape& shape, std::uint64_t se
 
 inline Tensor apart_features(const Shape& shape, std::uint64_t seed) {
   Tensor x = uniform(shape, -1, 1, seed);
-  for (double& value : x.values<double>()) value = std::copysign(1 + double{static_cast<float>(std::abs(value) / 5)}, value);
+  for (double& value : x.values<double>())
+    value = std::copysign(1 + double{static_cast<float>(std::abs(value) / 5)}, value);
   return x;
 }
 
@@ -136,10 +139,18 @@ inline std::vector<NamedGraph> all_graphs() {
 inline constexpr std::int64_t kWidths[] = {1, 2, 5, 8, 11, 16, 19, 32, 37, 48, 64, 80, 131, 200};
 
 // Graphs for sizes: any, several ranges of rows, and one beyond the cache, whose rows are fetched in advance.
-inline Graph any_graph() { return random_square(12, 40, 6); }
-inline Graph wide_graph() { return random_bipartite(600, 500, 1800, 8); }
-inline Graph far_graph() { return random_bipartite(40000, 50, 400, 9); }
+inline Graph any_graph() {
+  return random_square(12, 40, 6);
+}
+inline Graph wide_graph() {
+  return random_bipartite(600, 500, 1800, 8);
+}
+inline Graph far_graph() {
+  return random_bipartite(40000, 50, 400, 9);
+}
 
-inline Graph pair_graph() { return Graph::bipartite(3, 2, std::vector<std::int32_t>{0, 2, 1}, std::vector<std::int32_t>{0, 0, 1}); }
+inline Graph pair_graph() {
+  return Graph::bipartite(3, 2, std::vector<std::int32_t>{0, 2, 1}, std::vector<std::int32_t>{0, 0, 1});
+}
 
 }  // namespace atto::test::edges

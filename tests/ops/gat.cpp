@@ -13,7 +13,8 @@ using namespace atto::test;
 namespace {
 
 // Row by row from the definition, for both operations: logit(e, j, i, h) and the values [N,H,D].
-Tensor attention(const Graph& g, const Tensor& values, const std::function<double(std::int64_t, std::int64_t, std::int64_t, std::int64_t)>& logit) {
+Tensor attention(const Graph& g, const Tensor& values,
+                 const std::function<double(std::int64_t, std::int64_t, std::int64_t, std::int64_t)>& logit) {
   const std::int64_t heads = values.size(1), depth = values.size(2);
   Tensor y = Tensor::zeros(Shape{g.num_dst(), heads, depth}, DType::float64);
   for (std::int64_t i = 0; i < g.num_dst(); ++i)
@@ -25,13 +26,16 @@ Tensor attention(const Graph& g, const Tensor& values, const std::function<doubl
           const double p = std::exp(logit(e, j, i, h));
           if (pass == 0) sum += p;
           for (std::int64_t d = 0; pass == 1 && d < depth; ++d)
-            y.data<double>()[(i * heads + h) * depth + d] += p / sum * values.data<double>()[(j * heads + h) * depth + d];
+            y.data<double>()[(i * heads + h) * depth + d] +=
+                p / sum * values.data<double>()[(j * heads + h) * depth + d];
         }
     }
   return y;
 }
 
-double leaky(double x) { return x > 0 ? x : 0.2 * x; }
+double leaky(double x) {
+  return x > 0 ? x : 0.2 * x;
+}
 
 // Multiples of 1/4 plus `offset`: with offsets that add up to 1/8 no sum comes near the kink of the leaky ReLU.
 Tensor quarters(const Shape& shape, std::uint64_t seed, double offset = 0) {
@@ -39,45 +43,59 @@ Tensor quarters(const Shape& shape, std::uint64_t seed, double offset = 0) {
   return tabulate(shape, [&](std::int64_t i) { return std::round(raw.data<double>()[i] * 4) / 4 + offset; });
 }
 
-void add_cases(std::vector<OpCase>& cases, const NamedGraph& named, bool with_edges, std::int64_t heads = 2, std::int64_t depth = 3) {
+void add_cases(std::vector<OpCase>& cases, const NamedGraph& named, bool with_edges, std::int64_t heads = 2,
+               std::int64_t depth = 3) {
   const Graph g = named.graph;
   const std::int64_t n = g.num_src(), m = g.num_dst(), e = g.num_edges();
-  std::vector<Tensor> inputs{uniform(Shape{n, heads, depth}, -1, 1, 1), quarters(Shape{n, heads}, 2), quarters(Shape{m, heads}, 3, 0.125)};
+  std::vector<Tensor> inputs{uniform(Shape{n, heads, depth}, -1, 1, 1), quarters(Shape{n, heads}, 2),
+                             quarters(Shape{m, heads}, 3, 0.125)};
   if (with_edges) inputs.push_back(quarters(Shape{e, heads}, 4));
   // A hub adds ten thousand exponentials one after the other.
   const double k = e > 1000 ? 200 : 8;
   const auto edge = [](std::span<const Var> in, std::size_t place) { return in.size() > place ? in[place] : Var(); };
-  cases.push_back({.op = "gat",
-                   .name = named.name + (with_edges ? ", edges" : ""),
-                   .inputs = inputs,
-                   .run = [=](std::span<const Var> in) { return gat(g, in[0], in[1], in[2], edge(in, 3)); },
-                   .expected = [=](std::span<const Tensor> in) {
-                     return attention(g, in[0], [&](std::int64_t edge_id, std::int64_t j, std::int64_t i, std::int64_t h) {
-                       return leaky(in[1].data<double>()[j * heads + h] + in[2].data<double>()[i * heads + h] +
-                                    (with_edges ? in[3].data<double>()[edge_id * heads + h] : 0.0));
-                     });
-                   },
-                   .magnitude = [=](std::span<const Tensor>) { return Tensor::full(Shape{m, heads, depth}, 1, DType::float64); },
-                   .k = k,
-                   .reference = [=](std::span<const Var> in) { return gat_reference(g, in[0], in[1], in[2], edge(in, 3)); }});
-  inputs = {quarters(Shape{n, heads, depth}, 1), quarters(Shape{m, heads, depth}, 2, 0.125), uniform(Shape{heads, depth}, -1, 1, 3)};
+  cases.push_back(
+      {.op = "gat",
+       .name = named.name + (with_edges ? ", edges" : ""),
+       .inputs = inputs,
+       .run = [=](std::span<const Var> in) { return gat(g, in[0], in[1], in[2], edge(in, 3)); },
+       .expected =
+           [=](std::span<const Tensor> in) {
+             return attention(g, in[0], [&](std::int64_t edge_id, std::int64_t j, std::int64_t i, std::int64_t h) {
+               return leaky(in[1].data<double>()[j * heads + h] + in[2].data<double>()[i * heads + h] +
+                            (with_edges ? in[3].data<double>()[edge_id * heads + h] : 0.0));
+             });
+           },
+       .magnitude =
+           [=](std::span<const Tensor>) {
+             return Tensor::full(Shape{m, heads, depth}, 1, DType::float64);
+           },
+       .k = k,
+       .reference = [=](std::span<const Var> in) { return gat_reference(g, in[0], in[1], in[2], edge(in, 3)); }});
+  inputs = {quarters(Shape{n, heads, depth}, 1), quarters(Shape{m, heads, depth}, 2, 0.125),
+            uniform(Shape{heads, depth}, -1, 1, 3)};
   if (with_edges) inputs.push_back(quarters(Shape{e, heads, depth}, 4));
-  cases.push_back({.op = "gatv2",
-                   .name = named.name + (with_edges ? ", edges" : ""),
-                   .inputs = inputs,
-                   .run = [=](std::span<const Var> in) { return gatv2(g, in[0], in[1], in[2], edge(in, 3)); },
-                   .expected = [=](std::span<const Tensor> in) {
-                     return attention(g, in[0], [&](std::int64_t edge_id, std::int64_t j, std::int64_t i, std::int64_t h) {
-                       double z = 0;
-                       for (std::int64_t c = h * depth; c < (h + 1) * depth; ++c)
-                         z += in[2].data<double>()[c] * leaky(in[0].data<double>()[j * heads * depth + c] + in[1].data<double>()[i * heads * depth + c] +
-                                                              (with_edges ? in[3].data<double>()[edge_id * heads * depth + c] : 0.0));
-                       return z;
-                     });
-                   },
-                   .magnitude = [=](std::span<const Tensor>) { return Tensor::full(Shape{m, heads, depth}, 1, DType::float64); },
-                   .k = k,
-                   .reference = [=](std::span<const Var> in) { return gatv2_reference(g, in[0], in[1], in[2], edge(in, 3)); }});
+  cases.push_back(
+      {.op = "gatv2",
+       .name = named.name + (with_edges ? ", edges" : ""),
+       .inputs = inputs,
+       .run = [=](std::span<const Var> in) { return gatv2(g, in[0], in[1], in[2], edge(in, 3)); },
+       .expected =
+           [=](std::span<const Tensor> in) {
+             return attention(g, in[0], [&](std::int64_t edge_id, std::int64_t j, std::int64_t i, std::int64_t h) {
+               double z = 0;
+               for (std::int64_t c = h * depth; c < (h + 1) * depth; ++c)
+                 z += in[2].data<double>()[c] *
+                      leaky(in[0].data<double>()[j * heads * depth + c] + in[1].data<double>()[i * heads * depth + c] +
+                            (with_edges ? in[3].data<double>()[edge_id * heads * depth + c] : 0.0));
+               return z;
+             });
+           },
+       .magnitude =
+           [=](std::span<const Tensor>) {
+             return Tensor::full(Shape{m, heads, depth}, 1, DType::float64);
+           },
+       .k = k,
+       .reference = [=](std::span<const Var> in) { return gatv2_reference(g, in[0], in[1], in[2], edge(in, 3)); }});
 }
 
 const RegisterCases cases([] {
@@ -86,8 +104,11 @@ const RegisterCases cases([] {
   add_cases(all, {"random", random_square(40, 160, 3)}, true);
   add_cases(all, {"random", random_square(40, 160, 3)}, false);
   // Whole vectors, parts of them and overlapping ones, in heads (gat) and in channels of a head (gatv2, sums).
-  for (const auto& [heads, depth] : {std::pair{1, 1}, {1, 5}, {8, 8}, {4, 16}, {3, 32}, {5, 12}, {16, 4}, {11, 2}, {20, 1}, {1, 67}})
-    for (const bool edges : {false, true}) add_cases(all, {"H " + std::to_string(heads) + ", D " + std::to_string(depth), random_square(12, 40, 7)}, edges, heads, depth);
+  for (const auto& [heads, depth] :
+       {std::pair{1, 1}, {1, 5}, {8, 8}, {4, 16}, {3, 32}, {5, 12}, {16, 4}, {11, 2}, {20, 1}, {1, 67}})
+    for (const bool edges : {false, true})
+      add_cases(all, {"H " + std::to_string(heads) + ", D " + std::to_string(depth), random_square(12, 40, 7)}, edges,
+                heads, depth);
   add_cases(all, {"no depth", random_square(6, 12, 7)}, true, 2, 0);
   add_cases(all, {"no heads", random_square(6, 12, 7)}, true, 0, 3);
   add_cases(all, {"bipartite", random_bipartite(7, 12, 50, 5)}, true);
@@ -100,12 +121,26 @@ const RegisterErrors errors([] {
   const Tensor x = Tensor::zeros(Shape{3, 2, 4}), s = Tensor::zeros(Shape{3, 2}), wrong = Tensor::zeros(Shape{3, 5});
   return std::vector<OpError>{
       {.op = "gat", .name = "heads", .call = [=] { gat(g, x, s, wrong); }, .text = "dst"},
-      {.op = "gat", .name = "edges", .call = [=] { gat(g, x, s, s, Tensor::zeros(Shape{2, 2})); }, .text = "E = 1"},
+      {.op = "gat",
+       .name = "edges",
+       .call =
+           [=] {
+             gat(g, x, s, s, Tensor::zeros(Shape{2, 2}));
+           },
+       .text = "E = 1"},
       {.op = "gat", .name = "dropout", .call = [=] { gat(g, x, s, s, {}, {.dropout = 1}); }, .text = "dropout"},
-      {.op = "gatv2", .name = "nodes", .call = [=] { gatv2(g, x, Tensor::zeros(Shape{4, 2, 4}), Tensor::zeros(Shape{2, 4})); }, .text = "M = 3"}};
+      {.op = "gatv2",
+       .name = "nodes",
+       .call =
+           [=] {
+             gatv2(g, x, Tensor::zeros(Shape{4, 2, 4}), Tensor::zeros(Shape{2, 4}));
+           },
+       .text = "M = 3"}};
 });
 
-Tensor column(std::initializer_list<double> values) { return Tensor::from(values, Shape{static_cast<std::int64_t>(values.size()), 1, 1}); }
+Tensor column(std::initializer_list<double> values) {
+  return Tensor::from(values, Shape{static_cast<std::int64_t>(values.size()), 1, 1});
+}
 
 }  // namespace
 
@@ -126,7 +161,8 @@ TEST_CASE("gatv2 ranks neighbours differently for every node, gat cannot") {
   CHECK(y.data<double>()[0] == Approx(own - other).epsilon(1e-10));
   CHECK(y.data<double>()[2] == Approx(other - own).epsilon(1e-10));
   // GAT: the weight of a source ranks the same for every destination.
-  const Graph all = Graph::from_edges(4, {{0, 0}, {1, 0}, {2, 0}, {3, 0}, {0, 1}, {1, 1}, {2, 1}, {3, 1}, {0, 2}, {1, 2}, {2, 2}, {3, 2}});
+  const Graph all = Graph::from_edges(
+      4, {{0, 0}, {1, 0}, {2, 0}, {3, 0}, {0, 1}, {1, 1}, {2, 1}, {3, 1}, {0, 2}, {1, 2}, {2, 2}, {3, 2}});
   const Tensor src = uniform(Shape{4, 1}, -3, 3, 1), dst = uniform(Shape{4, 1}, -3, 3, 2);
   std::int64_t best = 0;
   for (std::int64_t j = 1; j < 4; ++j)
@@ -145,7 +181,10 @@ TEST_CASE("gatv2 ranks neighbours differently for every node, gat cannot") {
 TEST_CASE("gat and gatv2 drop the same weights as their references") {
   const Graph g = random_square(30, 200, 8);
   const GatOptions options{.dropout = 0.4, .random = {.seed = 3, .stream = 9}};
-  const Tensor x = uniform(Shape{30, 2, 3}, -1, 1, 1), s = uniform(Shape{30, 2}, -1, 1, 2), v = uniform(Shape{2, 3}, -1, 1, 3);
-  CHECK(mismatch(gat(g, x, s, s, {}, options).value(), gat_reference(g, x, s, s, {}, options).value(), Tensor::full(Shape{30, 2, 3}, 1, DType::float64), 1e-13) == "");
-  CHECK(mismatch(gatv2(g, x, x, v, {}, options).value(), gatv2_reference(g, x, x, v, {}, options).value(), Tensor::full(Shape{30, 2, 3}, 1, DType::float64), 1e-13) == "");
+  const Tensor x = uniform(Shape{30, 2, 3}, -1, 1, 1), s = uniform(Shape{30, 2}, -1, 1, 2),
+               v = uniform(Shape{2, 3}, -1, 1, 3);
+  CHECK(mismatch(gat(g, x, s, s, {}, options).value(), gat_reference(g, x, s, s, {}, options).value(),
+                 Tensor::full(Shape{30, 2, 3}, 1, DType::float64), 1e-13) == "");
+  CHECK(mismatch(gatv2(g, x, x, v, {}, options).value(), gatv2_reference(g, x, x, v, {}, options).value(),
+                 Tensor::full(Shape{30, 2, 3}, 1, DType::float64), 1e-13) == "");
 }

@@ -1,4 +1,5 @@
-// Graphs on which every sparse operation is tested, and loops over their edges that are plain enough to be the definition.
+// Graphs on which every sparse operation is tested, and loops over their edges that are plain enough to be the
+// definition.
 #pragma once
 
 #include <cmath>
@@ -69,11 +70,14 @@ inline std::vector<NamedGraph> small_graphs() {
 template <class F>
 void for_edges(const Graph& g, F&& f) {
   for (std::int64_t e = 0; e < g.num_edges(); ++e)
-    f(e, std::int64_t{g.edge_dst()[static_cast<std::size_t>(e)]}, std::int64_t{g.in_src()[static_cast<std::size_t>(e)]});
+    f(e, std::int64_t{g.edge_dst()[static_cast<std::size_t>(e)]},
+      std::int64_t{g.in_src()[static_cast<std::size_t>(e)]});
 }
 
 /// Element c of row r of a tensor seen as [rows, width].
-inline double at(const Tensor& x, std::int64_t r, std::int64_t c, std::int64_t width) { return x.data<double>()[r * width + c]; }
+inline double at(const Tensor& x, std::int64_t r, std::int64_t c, std::int64_t width) {
+  return x.data<double>()[r * width + c];
+}
 
 /// y[E, width] with element (e, c) = f(e, i, j, c).
 template <class F>
@@ -100,7 +104,8 @@ inline Tensor spaced(const Shape& shape, double step, std::uint64_t seed) {
   Generator random(seed);
   const std::vector<std::int64_t> order = random.permutation(shape.numel());
   return tabulate(shape, [&](std::int64_t i) {
-    return double{static_cast<float>(step * static_cast<double>(order[static_cast<std::size_t>(i)] - shape.numel() / 2))};
+    return double{
+        static_cast<float>(step * static_cast<double>(order[static_cast<std::size_t>(i)] - shape.numel() / 2))};
   });
 }
 

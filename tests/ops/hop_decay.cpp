@@ -27,7 +27,8 @@ OpCase decay_case(const char* name, const Tensor& hop, const HopDecayOptions& o,
                   const std::int64_t head = i / o.buckets;
                   const double x = static_cast<double>(i % o.buckets) - in[0].data<double>()[head];
                   const double base = in.size() > 1 ? in[1].data<double>()[in[1].numel() == 1 ? 0 : head] : o.gamma;
-                  const double value = i % o.buckets == o.buckets - 1 ? o.unreachable : std::pow(base, x > 0 ? x : o.slope * x);
+                  const double value =
+                      i % o.buckets == o.buckets - 1 ? o.unreachable : std::pow(base, x > 0 ? x : o.slope * x);
                   return o.logarithm ? std::log(value) : value;
                 });
               },
@@ -38,26 +39,42 @@ OpCase decay_case(const char* name, const Tensor& hop, const HopDecayOptions& o,
 const RegisterCases cases([] {
   const Tensor hop = Tensor::from({0.25, 1.5, -0.625}, Shape{3});
   const Tensor one = Tensor::from({0.75}, Shape{1}), each = Tensor::from({0.75, 0.5, 0.875}, Shape{3});
-  return std::vector<OpCase>{decay_case("flat inside", hop, {.gamma = 0.6}),
-                             decay_case("slope", hop, {.gamma = 0.5, .slope = 0.2}),
-                             decay_case("few buckets", hop, {.gamma = 0.9, .slope = 0.1, .buckets = 5}),
-                             decay_case("one bucket", hop, {.gamma = 0.9, .buckets = 1, .unreachable = 1}),
-                             decay_case("unreachable pairs", hop, {.gamma = 0.9, .buckets = 8, .unreachable = 0.25}),
-                             decay_case("logarithm", hop, {.gamma = 0.5, .slope = 0.2, .logarithm = true, .buckets = 8, .unreachable = 0.25}),
-                             decay_case("one gamma", hop, {.slope = 0.2, .buckets = 9}, one),
-                             decay_case("a gamma for each head", hop, {.slope = 0.2}, each),
-                             decay_case("gamma, logarithm", hop, {.slope = 0.2, .logarithm = true, .buckets = 9, .unreachable = 1}, each),
-                             decay_case("no heads", Tensor::zeros(Shape{0}, DType::float64), {.gamma = 0.9})};
+  return std::vector<OpCase>{
+      decay_case("flat inside", hop, {.gamma = 0.6}),
+      decay_case("slope", hop, {.gamma = 0.5, .slope = 0.2}),
+      decay_case("few buckets", hop, {.gamma = 0.9, .slope = 0.1, .buckets = 5}),
+      decay_case("one bucket", hop, {.gamma = 0.9, .buckets = 1, .unreachable = 1}),
+      decay_case("unreachable pairs", hop, {.gamma = 0.9, .buckets = 8, .unreachable = 0.25}),
+      decay_case("logarithm", hop, {.gamma = 0.5, .slope = 0.2, .logarithm = true, .buckets = 8, .unreachable = 0.25}),
+      decay_case("one gamma", hop, {.slope = 0.2, .buckets = 9}, one),
+      decay_case("a gamma for each head", hop, {.slope = 0.2}, each),
+      decay_case("gamma, logarithm", hop, {.slope = 0.2, .logarithm = true, .buckets = 9, .unreachable = 1}, each),
+      decay_case("no heads", Tensor::zeros(Shape{0}, DType::float64), {.gamma = 0.9})};
 });
 const RegisterErrors errors([] {
   const Tensor hop = Tensor::zeros(Shape{2});
   return std::vector<OpError>{
       {.op = "hop_decay", .name = "gamma", .call = [hop] { hop_decay(hop, {.gamma = 1.5}); }, .text = "0 < gamma <= 1"},
       {.op = "hop_decay", .name = "slope", .call = [hop] { hop_decay(hop, {.slope = -0.1}); }, .text = "slope"},
-      {.op = "hop_decay", .name = "unreachable", .call = [hop] { hop_decay(hop, {.unreachable = -1}); }, .text = "unreachable"},
-      {.op = "hop_decay", .name = "gammas", .call = [hop] { hop_decay(hop, {}, Tensor::full(Shape{3}, 0.5)); }, .text = "expected [1] or [2]"},
-      {.op = "hop_decay", .name = "a gamma", .call = [hop] { hop_decay(hop, {}, Tensor::full(Shape{2}, 0)); }, .text = "0 < gamma <= 1"},
-      {.op = "hop_decay", .name = "rank", .call = [] { hop_decay(Tensor::zeros(Shape{2, 2})); }, .text = "hop"}};
+      {.op = "hop_decay",
+       .name = "unreachable",
+       .call = [hop] { hop_decay(hop, {.unreachable = -1}); },
+       .text = "unreachable"},
+      {.op = "hop_decay",
+       .name = "gammas",
+       .call = [hop] { hop_decay(hop, {}, Tensor::full(Shape{3}, 0.5)); },
+       .text = "expected [1] or [2]"},
+      {.op = "hop_decay",
+       .name = "a gamma",
+       .call = [hop] { hop_decay(hop, {}, Tensor::full(Shape{2}, 0)); },
+       .text = "0 < gamma <= 1"},
+      {.op = "hop_decay",
+       .name = "rank",
+       .call =
+           [] {
+             hop_decay(Tensor::zeros(Shape{2, 2}));
+           },
+       .text = "hop"}};
 });
 
 std::vector<double> row(const HopDecayOptions& options, double hop, std::size_t count) {
@@ -82,14 +99,16 @@ TEST_CASE("hop_decay: pairs without a path get exactly nothing, for any gamma") 
   const Tensor table = hop_decay(Tensor::from({0.0}, Shape{1}), {.gamma = 0.99}).value();
   CHECK(table.data<double>()[255] == 0);
   CHECK(table.data<double>()[254] > 0);
-  CHECK(std::isinf(hop_decay(Tensor::from({0.0}, Shape{1}), {.gamma = 0.99, .logarithm = true}).value().data<double>()[255]));
+  CHECK(std::isinf(
+      hop_decay(Tensor::from({0.0}, Shape{1}), {.gamma = 0.99, .logarithm = true}).value().data<double>()[255]));
 }
 
 TEST_CASE("hop_decay: a float32 table is the float64 table rounded once: the option gamma is not rounded first") {
   for (const double gamma : {0.9, 0.7}) {
     const Tensor table = hop_decay(Tensor::zeros(Shape{1}), {.gamma = gamma}).value();
     REQUIRE(table.dtype() == DType::float32);
-    for (std::int64_t t = 0; t < 255; ++t) CHECK(table.data<float>()[t] == static_cast<float>(std::exp(static_cast<double>(t) * std::log(gamma))));
+    for (std::int64_t t = 0; t < 255; ++t)
+      CHECK(table.data<float>()[t] == static_cast<float>(std::exp(static_cast<double>(t) * std::log(gamma))));
   }
 }
 
@@ -102,7 +121,8 @@ TEST_CASE("hop_decay: gamma = 1 decays nothing, and still parts what no path joi
 }
 
 TEST_CASE("hop_decay: anomaly mode lets the logarithm's mask through attention, fused and composed") {
-  const Var hop = Var::leaf(Tensor::from({0.5, 1.5}, Shape{2})), q = Var::leaf(uniform({4, 2, 3})), k = Var::leaf(uniform({4, 2, 3}, -1, 1, 2));
+  const Var hop = Var::leaf(Tensor::from({0.5, 1.5}, Shape{2})), q = Var::leaf(uniform({4, 2, 3})),
+            k = Var::leaf(uniform({4, 2, 3}, -1, 1, 2));
   const Ragged nodes({0, 4});
   BucketPlane plane;  // two components of two nodes
   plane.values = Tensor::from<std::uint8_t>({0, 1, 3, 3, 1, 0, 3, 3, 3, 3, 0, 1, 3, 3, 1, 0}, Shape{16});
@@ -114,7 +134,9 @@ TEST_CASE("hop_decay: anomaly mode lets the logarithm's mask through attention, 
     const Var y = run(hop_decay(hop, decay));
     CHECK_NOTHROW(backward(y, uniform(y.shape())));
     CHECK(hop.grad().defined());
-    CHECK_THROWS_AS(run(hop_decay(hop, decay) + Tensor::full(Shape{2, 4}, std::numeric_limits<double>::quiet_NaN(), DType::float64)), NumericError);
+    CHECK_THROWS_AS(run(hop_decay(hop, decay) +
+                        Tensor::full(Shape{2, 4}, std::numeric_limits<double>::quiet_NaN(), DType::float64)),
+                    NumericError);
   }
 }
 

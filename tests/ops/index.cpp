@@ -18,7 +18,9 @@ std::vector<std::int64_t> random_index(std::int64_t count, std::int64_t rows, st
   return index;
 }
 
-Tensor tensor_of(const std::vector<std::int64_t>& index) { return Tensor::from(index); }
+Tensor tensor_of(const std::vector<std::int64_t>& index) {
+  return Tensor::from(index);
+}
 
 Tensor rows_of(const Tensor& x, const std::vector<std::int64_t>& index, const Shape& shape) {
   const std::int64_t width = index.empty() ? 0 : shape.numel() / static_cast<std::int64_t>(index.size());
@@ -28,8 +30,8 @@ Tensor rows_of(const Tensor& x, const std::vector<std::int64_t>& index, const Sh
   });
 }
 
-OpCase gather_case(const std::string& name, const Shape& x, const std::vector<std::int64_t>& index, DType dtype = DType::int64,
-                   bool missing = false) {
+OpCase gather_case(const std::string& name, const Shape& x, const std::vector<std::int64_t>& index,
+                   DType dtype = DType::int64, bool missing = false) {
   const Tensor places = tensor_of(index).to(dtype);
   const Shape shape = x.with(0, places.numel());
   return {
@@ -42,7 +44,8 @@ OpCase gather_case(const std::string& name, const Shape& x, const std::vector<st
   };
 }
 
-OpCase embedding_case(const std::string& name, const Shape& table, const Shape& index_shape, DType dtype = DType::int64) {
+OpCase embedding_case(const std::string& name, const Shape& table, const Shape& index_shape,
+                      DType dtype = DType::int64) {
   const std::vector<std::int64_t> index = random_index(index_shape.numel(), table[0], 3);
   const Tensor places = tensor_of(index).to(dtype).reshape(index_shape);
   std::vector<std::int64_t> sizes(index_shape.begin(), index_shape.end());
@@ -115,20 +118,101 @@ const RegisterCases cases([] {
 
 const RegisterErrors errors([] {
   return std::vector<OpError>{
-      {.op = "gather_rows", .name = "too large", .call = [] { gather_rows(uniform({3, 2}), tensor_of({0, 1, 3, 9})); }, .text = "gather_rows: index 2: got 3, expected 0 <= index < 3"},
-      {.op = "gather_rows", .name = "negative", .call = [] { gather_rows(uniform({3, 2}), tensor_of({0, -1})); }, .text = "gather_rows: index 1: got -1"},
-      {.op = "gather_rows", .name = "below missing", .call = [] { gather_rows(uniform({3, 2}), tensor_of({-1, -2}), {.missing = true}); }, .text = "index 1: got -2, expected -1 <= index < 3"},
-      {.op = "gather_rows", .name = "index of floats", .call = [] { gather_rows(uniform({3, 2}), uniform({3})); }, .text = "gather_rows: index: got float64[3], expected int32 or int64"},
-      {.op = "gather_rows", .name = "no index", .call = [] { gather_rows(uniform({3, 2}), {}); }, .text = "an undefined tensor"},
-      {.op = "gather_rows", .name = "a number", .call = [] { gather_rows(uniform(Shape{}), tensor_of({0})); }, .text = "gather_rows: x: got [], expected [N,...]"},
-      {.op = "gather_rows", .name = "too many dimensions", .call = [] { gather_rows(uniform({2, 1, 1, 1}), tensor_of({0, 1, 1, 0}).reshape({1, 2, 2, 1})); }, .text = "at most 6 dimensions"},
-      {.op = "embedding", .name = "unknown word", .call = [] { embedding(uniform({3, 2}), tensor_of({0, 1, 2, 7})); }, .text = "embedding: index 3: got 7, expected 0 <= index < 3"},
-      {.op = "embedding", .name = "table of rank 3", .call = [] { embedding(uniform({3, 2, 2}), tensor_of({0})); }, .text = "embedding: table: got [3,2,2], expected [V,D]"},
-      {.op = "scatter_add_rows", .name = "outside", .call = [] { scatter_add_rows(uniform({2, 2}), tensor_of({0, 4}), 4); }, .text = "scatter_add_rows: index 1: got 4, expected 0 <= index < 4"},
-      {.op = "scatter_add_rows", .name = "not one index per row", .call = [] { scatter_add_rows(uniform({3, 2}), tensor_of({0, 1}), 4); }, .text = "scatter_add_rows: x: got [3,2], expected [M,...] with M = 2"},
-      {.op = "scatter_add_rows", .name = "index of rank 2", .call = [] { scatter_add_rows(uniform({2, 2}), tensor_of({0, 1}).reshape({2, 1}), 4); }, .text = "scatter_add_rows: index: got [2,1], expected [M]"},
-      {.op = "scatter_add_rows", .name = "more rows than an index of 32 bits", .call = [] { scatter_add_rows(uniform({0, 2}), tensor_of({}), std::int64_t{1} << 58); }, .text = "scatter_add_rows: rows: got 288230376151711744, expected at most 2^31 - 1"},
-      {.op = "scatter_add_rows", .name = "negative rows", .call = [] { scatter_add_rows(uniform({0, 2}), tensor_of({}), -1); }, .text = "scatter_add_rows: rows: got -1"},
+      {.op = "gather_rows",
+       .name = "too large",
+       .call =
+           [] {
+             gather_rows(uniform({3, 2}), tensor_of({0, 1, 3, 9}));
+           },
+       .text = "gather_rows: index 2: got 3, expected 0 <= index < 3"},
+      {.op = "gather_rows",
+       .name = "negative",
+       .call =
+           [] {
+             gather_rows(uniform({3, 2}), tensor_of({0, -1}));
+           },
+       .text = "gather_rows: index 1: got -1"},
+      {.op = "gather_rows",
+       .name = "below missing",
+       .call =
+           [] {
+             gather_rows(uniform({3, 2}), tensor_of({-1, -2}), {.missing = true});
+           },
+       .text = "index 1: got -2, expected -1 <= index < 3"},
+      {.op = "gather_rows",
+       .name = "index of floats",
+       .call =
+           [] {
+             gather_rows(uniform({3, 2}), uniform({3}));
+           },
+       .text = "gather_rows: index: got float64[3], expected int32 or int64"},
+      {.op = "gather_rows",
+       .name = "no index",
+       .call =
+           [] {
+             gather_rows(uniform({3, 2}), {});
+           },
+       .text = "an undefined tensor"},
+      {.op = "gather_rows",
+       .name = "a number",
+       .call = [] { gather_rows(uniform(Shape{}), tensor_of({0})); },
+       .text = "gather_rows: x: got [], expected [N,...]"},
+      {.op = "gather_rows",
+       .name = "too many dimensions",
+       .call =
+           [] {
+             gather_rows(uniform({2, 1, 1, 1}), tensor_of({0, 1, 1, 0}).reshape({1, 2, 2, 1}));
+           },
+       .text = "at most 6 dimensions"},
+      {.op = "embedding",
+       .name = "unknown word",
+       .call =
+           [] {
+             embedding(uniform({3, 2}), tensor_of({0, 1, 2, 7}));
+           },
+       .text = "embedding: index 3: got 7, expected 0 <= index < 3"},
+      {.op = "embedding",
+       .name = "table of rank 3",
+       .call =
+           [] {
+             embedding(uniform({3, 2, 2}), tensor_of({0}));
+           },
+       .text = "embedding: table: got [3,2,2], expected [V,D]"},
+      {.op = "scatter_add_rows",
+       .name = "outside",
+       .call =
+           [] {
+             scatter_add_rows(uniform({2, 2}), tensor_of({0, 4}), 4);
+           },
+       .text = "scatter_add_rows: index 1: got 4, expected 0 <= index < 4"},
+      {.op = "scatter_add_rows",
+       .name = "not one index per row",
+       .call =
+           [] {
+             scatter_add_rows(uniform({3, 2}), tensor_of({0, 1}), 4);
+           },
+       .text = "scatter_add_rows: x: got [3,2], expected [M,...] with M = 2"},
+      {.op = "scatter_add_rows",
+       .name = "index of rank 2",
+       .call =
+           [] {
+             scatter_add_rows(uniform({2, 2}), tensor_of({0, 1}).reshape({2, 1}), 4);
+           },
+       .text = "scatter_add_rows: index: got [2,1], expected [M]"},
+      {.op = "scatter_add_rows",
+       .name = "more rows than an index of 32 bits",
+       .call =
+           [] {
+             scatter_add_rows(uniform({0, 2}), tensor_of({}), std::int64_t{1} << 58);
+           },
+       .text = "scatter_add_rows: rows: got 288230376151711744, expected at most 2^31 - 1"},
+      {.op = "scatter_add_rows",
+       .name = "negative rows",
+       .call =
+           [] {
+             scatter_add_rows(uniform({0, 2}), tensor_of({}), -1);
+           },
+       .text = "scatter_add_rows: rows: got -1"},
   };
 });
 

@@ -12,12 +12,18 @@ namespace {
 
 double activated(double z, Activation activation) {
   switch (activation) {
-    case Activation::none: return z;
-    case Activation::relu: return std::max(z, 0.0);
-    case Activation::gelu: return z / 2 * (1 + std::erf(z / std::numbers::sqrt2));
-    case Activation::silu: return z / (1 + std::exp(-z));
-    case Activation::tanh: return std::tanh(z);
-    case Activation::sigmoid: break;
+    case Activation::none:
+      return z;
+    case Activation::relu:
+      return std::max(z, 0.0);
+    case Activation::gelu:
+      return z / 2 * (1 + std::erf(z / std::numbers::sqrt2));
+    case Activation::silu:
+      return z / (1 + std::exp(-z));
+    case Activation::tanh:
+      return std::tanh(z);
+    case Activation::sigmoid:
+      break;
   }
   return 1 / (1 + std::exp(-z));
 }
@@ -29,34 +35,36 @@ Tensor affine(std::span<const Tensor> in, bool sizes) {
     const std::int64_t n = i / outputs, o = i % outputs;
     const auto term = [&](double value) { return sizes ? std::abs(value) : value; };
     double z = in.size() > 2 ? term(in[2].data<double>()[o]) : 0;
-    for (std::int64_t k = 0; k < inputs; ++k) z += term(in[0].data<double>()[n * inputs + k] * in[1].data<double>()[o * inputs + k]);
+    for (std::int64_t k = 0; k < inputs; ++k)
+      z += term(in[0].data<double>()[n * inputs + k] * in[1].data<double>()[o * inputs + k]);
     return z;
   });
 }
 
 // All activations have slopes of at most 1.13, so the magnitude of z bounds that of y; a sigmoid adds its own rounding.
-OpCase linear_case(const std::string& name, const Shape& x, std::int64_t outputs, bool bias, Activation activation = Activation::none) {
+OpCase linear_case(const std::string& name, const Shape& x, std::int64_t outputs, bool bias,
+                   Activation activation = Activation::none) {
   const std::int64_t inputs = x[-1];
-  OpCase c{.op = "linear",
-           .name = name,
-           .inputs = {uniform(x, -2, 2, 1), uniform({outputs, inputs}, -1, 1, 2)},
-           .run =
-               [=](std::span<const Var> in) {
-                 return linear(in[0], in[1], in.size() > 2 ? in[2] : Var(), activation);
-               },
-           .expected =
-               [=](std::span<const Tensor> in) {
-                 const Tensor z = affine(in, false);
-                 return tabulate(z.shape(), [&](std::int64_t i) { return activated(z.data<double>()[i], activation); });
-               },
-           .magnitude =
-               [](std::span<const Tensor> in) {
-                 const Tensor z = affine(in, true);
-                 return tabulate(z.shape(), [&](std::int64_t i) { return 1 + z.data<double>()[i]; });
-               },
-           .k = 4,
-           .reference =
-               [=](std::span<const Var> in) { return linear_reference(in[0], in[1], in.size() > 2 ? in[2] : Var(), activation); }};
+  OpCase c{
+      .op = "linear",
+      .name = name,
+      .inputs = {uniform(x, -2, 2, 1), uniform({outputs, inputs}, -1, 1, 2)},
+      .run = [=](std::span<const Var> in) { return linear(in[0], in[1], in.size() > 2 ? in[2] : Var(), activation); },
+      .expected =
+          [=](std::span<const Tensor> in) {
+            const Tensor z = affine(in, false);
+            return tabulate(z.shape(), [&](std::int64_t i) { return activated(z.data<double>()[i], activation); });
+          },
+      .magnitude =
+          [](std::span<const Tensor> in) {
+            const Tensor z = affine(in, true);
+            return tabulate(z.shape(), [&](std::int64_t i) { return 1 + z.data<double>()[i]; });
+          },
+      .k = 4,
+      .reference =
+          [=](std::span<const Var> in) {
+            return linear_reference(in[0], in[1], in.size() > 2 ? in[2] : Var(), activation);
+          }};
   if (bias) c.inputs.push_back(uniform({outputs}, -1, 1, 3));
   return c;
 }
@@ -73,11 +81,12 @@ const RegisterCases cases([] {
       linear_case("tall", {5003, 7}, 9, true),
       linear_case("several tiles", {1100, 130}, 140, true, Activation::gelu),
   };
-  for (const auto& [name, activation] : std::vector<std::pair<std::string, Activation>>{{"relu", Activation::relu},
-                                                                                       {"gelu", Activation::gelu},
-                                                                                       {"silu", Activation::silu},
-                                                                                       {"tanh", Activation::tanh},
-                                                                                       {"sigmoid", Activation::sigmoid}}) {
+  for (const auto& [name, activation] :
+       std::vector<std::pair<std::string, Activation>>{{"relu", Activation::relu},
+                                                       {"gelu", Activation::gelu},
+                                                       {"silu", Activation::silu},
+                                                       {"tanh", Activation::tanh},
+                                                       {"sigmoid", Activation::sigmoid}}) {
     list.push_back(linear_case(name, {17, 9}, 6, true, activation));
     list.push_back(linear_case(name + " without bias", {5, 3}, 33, false, activation));
   }
@@ -86,12 +95,33 @@ const RegisterCases cases([] {
 
 const RegisterErrors errors([] {
   return std::vector<OpError>{
-      {.op = "linear", .name = "inputs differ", .call = [] { linear(uniform({3, 4}), uniform({5, 3}), Var()); },
+      {.op = "linear",
+       .name = "inputs differ",
+       .call =
+           [] {
+             linear(uniform({3, 4}), uniform({5, 3}), Var());
+           },
        .text = "linear: weight: got [5,3], expected [O,I] with O = 5, I = 4"},
-      {.op = "linear", .name = "bias", .call = [] { linear(uniform({3, 4}), uniform({5, 4}), uniform({4})); },
+      {.op = "linear",
+       .name = "bias",
+       .call =
+           [] {
+             linear(uniform({3, 4}), uniform({5, 4}), uniform({4}));
+           },
        .text = "linear: bias: got [4], expected [O] with O = 5"},
-      {.op = "linear", .name = "a scalar", .call = [] { linear(uniform({}), uniform({5, 4}), Var()); }, .text = "linear: x: got []"},
-      {.op = "linear", .name = "types", .call = [] { linear(uniform({3, 4}).to(DType::float32), uniform({5, 4}), Var()); },
+      {.op = "linear",
+       .name = "a scalar",
+       .call =
+           [] {
+             linear(uniform({}), uniform({5, 4}), Var());
+           },
+       .text = "linear: x: got []"},
+      {.op = "linear",
+       .name = "types",
+       .call =
+           [] {
+             linear(uniform({3, 4}).to(DType::float32), uniform({5, 4}), Var());
+           },
        .text = "linear: weight: got float64, expected float32"},
   };
 });

@@ -18,7 +18,9 @@ using Vars = std::span<const Var>;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-Tensor scalar(double value) { return Tensor::full(Shape{}, value, DType::float64); }
+Tensor scalar(double value) {
+  return Tensor::full(Shape{}, value, DType::float64);
+}
 
 Tensor random_targets(std::int64_t rows, std::int64_t classes, std::int64_t ignored = 0) {
   Generator random(5);
@@ -45,8 +47,8 @@ double cross_entropy_of(const Tensor& z, const Tensor& target, const Tensor& wei
   return sum ? loss : all > 0 ? loss / all : 0;
 }
 
-OpCase cross_entropy_case(const std::string& name, std::int64_t rows, std::int64_t classes, CrossEntropyOptions options = {},
-                          std::int64_t ignored = 0, double range = 3) {
+OpCase cross_entropy_case(const std::string& name, std::int64_t rows, std::int64_t classes,
+                          CrossEntropyOptions options = {}, std::int64_t ignored = 0, double range = 3) {
   const Tensor target = random_targets(rows, std::max<std::int64_t>(1, classes), ignored);
   const Tensor weights = options.class_weights;
   const auto typed = [=](const Var& z) {
@@ -105,7 +107,9 @@ const std::vector<Pair>& pairs() {
       {"l1_loss", l1_loss, l1_loss_reference, [](double x, double t) { return std::abs(x - t); }},
       {"mse_loss", mse_loss, mse_loss_reference, [](double x, double t) { return (x - t) * (x - t); }},
       {"bce_with_logits", bce_with_logits, bce_with_logits_reference,
-       [](double x, double t) { return -t * std::log(1 / (1 + std::exp(-x))) - (1 - t) * std::log(1 / (1 + std::exp(x))); }},
+       [](double x, double t) {
+         return -t * std::log(1 / (1 + std::exp(-x))) - (1 - t) * std::log(1 / (1 + std::exp(x)));
+       }},
   };
   return list;
 }
@@ -149,16 +153,58 @@ const RegisterCases cases([] {
 const RegisterErrors errors([] {
   const Tensor target = Tensor::from<std::int64_t>({0, 1, 3}, {3});
   std::vector<OpError> list{
-      {.op = "cross_entropy", .name = "target too large", .call = [=] { cross_entropy(uniform({3, 3}), target); }, .text = "cross_entropy: target of row 2: got 3, expected 0 <= target < 3"},
-      {.op = "cross_entropy", .name = "negative target", .call = [] { cross_entropy(uniform({1, 3}), Tensor::from<std::int64_t>({-1}, {1})); }, .text = "target of row 0: got -1"},
-      {.op = "cross_entropy", .name = "targets of another length", .call = [=] { cross_entropy(uniform({4, 3}), target); }, .text = "cross_entropy: target: got int64[3], expected int64[4]"},
-      {.op = "cross_entropy", .name = "targets of another type", .call = [=] { cross_entropy(uniform({3, 4}), target.to(DType::float32)); }, .text = "cross_entropy: target: got float32[3], expected int64[3]"},
-      {.op = "cross_entropy", .name = "weights for other classes", .call = [=] { cross_entropy(uniform({3, 4}), target, {.class_weights = uniform({3})}); }, .text = "cross_entropy: class_weights: got float64[3], expected float64[4]"},
-      {.op = "cross_entropy", .name = "logits of rank 1", .call = [=] { cross_entropy(uniform({3}), target); }, .text = "cross_entropy: logits: got [3], expected [N,C]"},
+      {.op = "cross_entropy",
+       .name = "target too large",
+       .call =
+           [=] {
+             cross_entropy(uniform({3, 3}), target);
+           },
+       .text = "cross_entropy: target of row 2: got 3, expected 0 <= target < 3"},
+      {.op = "cross_entropy",
+       .name = "negative target",
+       .call =
+           [] {
+             cross_entropy(uniform({1, 3}), Tensor::from<std::int64_t>({-1}, {1}));
+           },
+       .text = "target of row 0: got -1"},
+      {.op = "cross_entropy",
+       .name = "targets of another length",
+       .call =
+           [=] {
+             cross_entropy(uniform({4, 3}), target);
+           },
+       .text = "cross_entropy: target: got int64[3], expected int64[4]"},
+      {.op = "cross_entropy",
+       .name = "targets of another type",
+       .call =
+           [=] {
+             cross_entropy(uniform({3, 4}), target.to(DType::float32));
+           },
+       .text = "cross_entropy: target: got float32[3], expected int64[3]"},
+      {.op = "cross_entropy",
+       .name = "weights for other classes",
+       .call =
+           [=] {
+             cross_entropy(uniform({3, 4}), target, {.class_weights = uniform({3})});
+           },
+       .text = "cross_entropy: class_weights: got float64[3], expected float64[4]"},
+      {.op = "cross_entropy",
+       .name = "logits of rank 1",
+       .call = [=] { cross_entropy(uniform({3}), target); },
+       .text = "cross_entropy: logits: got [3], expected [N,C]"},
   };
   for (const Pair& p : pairs()) {
-    list.push_back({.op = p.op, .name = "target of another shape", .call = [=] { p.f(uniform({3, 1}), uniform({3})); }, .text = p.op + ": target: got float64[3], expected float64[3,1]"});
-    list.push_back({.op = p.op, .name = "target of integers", .call = [=] { p.f(uniform({3}), Tensor::zeros({3}, DType::int64)); }, .text = p.op + ": target: got int64[3]"});
+    list.push_back({.op = p.op,
+                    .name = "target of another shape",
+                    .call =
+                        [=] {
+                          p.f(uniform({3, 1}), uniform({3}));
+                        },
+                    .text = p.op + ": target: got float64[3], expected float64[3,1]"});
+    list.push_back({.op = p.op,
+                    .name = "target of integers",
+                    .call = [=] { p.f(uniform({3}), Tensor::zeros({3}, DType::int64)); },
+                    .text = p.op + ": target: got int64[3]"});
   }
   return list;
 });
@@ -184,7 +230,8 @@ TEST_CASE("losses: class weights of absent classes are 0, and those of a single 
   loss.backward();
   CHECK(bit_equal(logits.grad(), Tensor::zeros({3, 4}, DType::float64)));
   CHECK(bit_equal(class_balance_weights(Tensor::zeros({0}, DType::int64), 2, DType::float32), Tensor::zeros({2})));
-  CHECK_THAT_SAYS(IndexError, class_balance_weights(target, 2, DType::float32), "class_balance_weights: target of row 0: got 2");
+  CHECK_THAT_SAYS(IndexError, class_balance_weights(target, 2, DType::float32),
+                  "class_balance_weights: target of row 0: got 2");
 }
 
 TEST_CASE("losses: a row of weight 0 counts nothing, whatever its logits") {
@@ -198,9 +245,11 @@ TEST_CASE("losses: a row of weight 0 counts nothing, whatever its logits") {
 }
 
 TEST_CASE("losses: impossible targets cost infinity, hopeless logits are NaN") {
-  CHECK(cross_entropy(Tensor::from({0.0, -kInfinity}, {1, 2}), Tensor::from<std::int64_t>({1}, {1})).item() == kInfinity);
+  CHECK(cross_entropy(Tensor::from({0.0, -kInfinity}, {1, 2}), Tensor::from<std::int64_t>({1}, {1})).item() ==
+        kInfinity);
   CHECK(std::isnan(cross_entropy(Tensor::from({0.0, kNaN}, {1, 2}), Tensor::from<std::int64_t>({0}, {1})).item()));
-  CHECK(std::isnan(cross_entropy(Tensor::from({-kInfinity, -kInfinity}, {1, 2}), Tensor::from<std::int64_t>({0}, {1})).item()));
+  CHECK(std::isnan(
+      cross_entropy(Tensor::from({-kInfinity, -kInfinity}, {1, 2}), Tensor::from<std::int64_t>({0}, {1})).item()));
 }
 
 TEST_CASE("losses: float32 logits of 10^4 keep their differences") {
@@ -218,7 +267,8 @@ TEST_CASE("losses: binary cross-entropy does not overflow") {
 }
 
 TEST_CASE("losses: targets and weights that change after the forward do not change the gradient") {
-  const Tensor classes = Tensor::from<std::int64_t>({2, 0}, {2}), weights = uniform({3}, 0.5, 1), numbers = uniform({2, 3}, 0, 1, 2);
+  const Tensor classes = Tensor::from<std::int64_t>({2, 0}, {2}), weights = uniform({3}, 0.5, 1),
+               numbers = uniform({2, 3}, 0, 1, 2);
   const auto gradient = [&](const Tensor& later, const std::function<Var(const Var&)>& loss) {
     const Var x = Var::leaf(uniform({2, 3}));
     const Var y = loss(x);
@@ -235,7 +285,8 @@ TEST_CASE("losses: targets and weights that change after the forward do not chan
   };
   check(classes, [&](const Var& x) { return cross_entropy(x, classes); });
   check(weights, [&](const Var& x) { return cross_entropy(x, classes, {.class_weights = weights}); });
-  for (const auto loss : {l1_loss, mse_loss, bce_with_logits}) check(numbers, [&](const Var& x) { return loss(x, numbers); });
+  for (const auto loss : {l1_loss, mse_loss, bce_with_logits})
+    check(numbers, [&](const Var& x) { return loss(x, numbers); });
 }
 
 TEST_CASE("losses: the absolute error has derivative 0 where it is 0") {

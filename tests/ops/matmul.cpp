@@ -28,7 +28,8 @@ Tensor product(const Sizes& s, MatmulOptions options, std::span<const Tensor> in
     double sum = 0;
     for (std::int64_t k = 0; k < s.k; ++k) {
       const double a = in[0].data<double>()[batch * s.m * s.k + (options.transpose_a ? k * s.m + row : row * s.k + k)];
-      const double b = in[1].data<double>()[batch * s.k * s.n + (options.transpose_b ? column * s.k + k : k * s.n + column)];
+      const double b =
+          in[1].data<double>()[batch * s.k * s.n + (options.transpose_b ? column * s.k + k : k * s.n + column)];
       sum += absolute ? std::abs(a * b) : a * b;
     }
     return sum;
@@ -68,29 +69,76 @@ const RegisterCases cases([] {
                   .name = "a matrix times itself",
                   .inputs = {uniform({4, 4})},
                   .run = [](std::span<const Var> in) { return matmul(in[0], in[0], {.transpose_b = true}); },
-                  .expected = [](std::span<const Tensor> in) {
-                    return product({{}, 4, 4, 4}, {.transpose_b = true}, std::vector{in[0], in[0]}, false);
-                  },
-                  .magnitude = [](std::span<const Tensor> in) {
-                    return product({{}, 4, 4, 4}, {.transpose_b = true}, std::vector{in[0], in[0]}, true);
-                  },
+                  .expected =
+                      [](std::span<const Tensor> in) {
+                        return product({{}, 4, 4, 4}, {.transpose_b = true}, std::vector{in[0], in[0]}, false);
+                      },
+                  .magnitude =
+                      [](std::span<const Tensor> in) {
+                        return product({{}, 4, 4, 4}, {.transpose_b = true}, std::vector{in[0], in[0]}, true);
+                      },
                   .k = 2});
   return list;
 });
 
 const RegisterErrors errors([] {
   return std::vector<OpError>{
-      {.op = "matmul", .name = "inner sizes", .call = [] { matmul(uniform({2, 3}), uniform({4, 2})); }, .text = "matmul: b: got [4,2], expected [...,K,N] with K = 3"},
-      {.op = "matmul", .name = "inner sizes, transposed", .call = [] { matmul(uniform({2, 3}), uniform({3, 4}), {.transpose_b = true}); },
+      {.op = "matmul",
+       .name = "inner sizes",
+       .call =
+           [] {
+             matmul(uniform({2, 3}), uniform({4, 2}));
+           },
+       .text = "matmul: b: got [4,2], expected [...,K,N] with K = 3"},
+      {.op = "matmul",
+       .name = "inner sizes, transposed",
+       .call =
+           [] {
+             matmul(uniform({2, 3}), uniform({3, 4}), {.transpose_b = true});
+           },
        .text = "matmul: b: got [3,4], expected [...,N,K] with N = 3, K = 3"},
-      {.op = "matmul", .name = "inner sizes, both transposed", .call = [] { matmul(uniform({3, 2}), uniform({3, 4}), {.transpose_a = true, .transpose_b = true}); },
+      {.op = "matmul",
+       .name = "inner sizes, both transposed",
+       .call =
+           [] {
+             matmul(uniform({3, 2}), uniform({3, 4}), {.transpose_a = true, .transpose_b = true});
+           },
        .text = "matmul: b: got [3,4], expected [...,N,K] with N = 3, K = 3"},
-      {.op = "matmul", .name = "inner sizes, a transposed", .call = [] { matmul(uniform({2, 3}), uniform({3, 4}), {.transpose_a = true}); },
+      {.op = "matmul",
+       .name = "inner sizes, a transposed",
+       .call =
+           [] {
+             matmul(uniform({2, 3}), uniform({3, 4}), {.transpose_a = true});
+           },
        .text = "matmul: b: got [3,4], expected [...,K,N] with K = 2"},
-      {.op = "matmul", .name = "a vector", .call = [] { matmul(uniform({3}), uniform({3, 2})); }, .text = "matmul: a: got [3]"},
-      {.op = "matmul", .name = "batches differ", .call = [] { matmul(uniform({2, 3, 4}), uniform({3, 4, 5})); }, .text = "matmul: b: got [3,4,5], expected the leading sizes of a, [2,3,4]"},
-      {.op = "matmul", .name = "a batch times one matrix", .call = [] { matmul(uniform({2, 3, 4}), uniform({4, 5})); }, .text = "reshape a"},
-      {.op = "matmul", .name = "types", .call = [] { matmul(uniform({3, 4}), uniform({4, 5}).to(DType::float32)); }, .text = "matmul: b: got float32, expected float64"},
+      {.op = "matmul",
+       .name = "a vector",
+       .call =
+           [] {
+             matmul(uniform({3}), uniform({3, 2}));
+           },
+       .text = "matmul: a: got [3]"},
+      {.op = "matmul",
+       .name = "batches differ",
+       .call =
+           [] {
+             matmul(uniform({2, 3, 4}), uniform({3, 4, 5}));
+           },
+       .text = "matmul: b: got [3,4,5], expected the leading sizes of a, [2,3,4]"},
+      {.op = "matmul",
+       .name = "a batch times one matrix",
+       .call =
+           [] {
+             matmul(uniform({2, 3, 4}), uniform({4, 5}));
+           },
+       .text = "reshape a"},
+      {.op = "matmul",
+       .name = "types",
+       .call =
+           [] {
+             matmul(uniform({3, 4}), uniform({4, 5}).to(DType::float32));
+           },
+       .text = "matmul: b: got float32, expected float64"},
   };
 });
 
@@ -98,7 +146,8 @@ const RegisterErrors errors([] {
 
 TEST_CASE("a product of a batch has the bits that it has alone") {
   for (const std::int64_t count : {3, 50}) {
-    const Tensor a = uniform({count, 37, 41}).to(DType::float32), b = uniform({count, 41, 29}, -1, 1, 2).to(DType::float32);
+    const Tensor a = uniform({count, 37, 41}).to(DType::float32),
+                 b = uniform({count, 41, 29}, -1, 1, 2).to(DType::float32);
     const Tensor all = matmul(a, b).value();
     for (std::int64_t i = 0; i < count; ++i) {
       const Tensor alone = matmul(a.rows(i, i + 1).reshape({37, 41}), b.rows(i, i + 1).reshape({41, 29})).value();

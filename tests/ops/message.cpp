@@ -1,6 +1,8 @@
-// Cases of the operations that send features along edges: weighted sums and their relatives, on the graphs and sizes of edge.cpp.
+// Cases of the operations that send features along edges: weighted sums and their relatives, on the graphs and sizes of
+// edge.cpp.
 
 #include "ops/edge/message.hpp"
+
 #include "ops/edge/edge.hpp"
 #include "tests/ops/edge_definitions.hpp"
 
@@ -22,7 +24,9 @@ OpCase spmm_case(const std::string& op, SpmmFn f, SpmmFn reference, Kind kind, c
   };
   std::vector<Tensor> inputs;
   if (weighted) inputs.push_back(adds ? uniform(Shape(weights), -1, 1, 3) : apart_weights(g, Shape(weights), 3));
-  inputs.push_back(adds ? uniform(Shape(row), -1, 1, 4) : weighted ? apart_features(Shape(row), 4) : spaced(Shape(row), 1.0 / 64, 4));
+  inputs.push_back(adds       ? uniform(Shape(row), -1, 1, 4)
+                   : weighted ? apart_features(Shape(row), 4)
+                              : spaced(Shape(row), 1.0 / 64, 4));
   return {
       .op = op,
       .name = name,
@@ -42,7 +46,8 @@ OpCase gated_case(const std::string& name, const Graph& g, std::int64_t width, d
       return absolute ? std::abs(m) : m;
     };
     Tensor top = node_sums(g, {g.num_dst(), width}, width, [&](auto e, auto, auto j, auto c) { return term(e, j, c); });
-    const Tensor gates = node_sums(g, top.shape(), width, [&](auto e, auto, auto, auto c) { return at(in[0], e, c, width); });
+    const Tensor gates =
+        node_sums(g, top.shape(), width, [&](auto e, auto, auto, auto c) { return at(in[0], e, c, width); });
     for (std::int64_t k = 0; k < top.numel(); ++k) top.data<double>()[k] /= gates.data<double>()[k] + epsilon;
     return top;
   };
@@ -60,13 +65,15 @@ OpCase gated_case(const std::string& name, const Graph& g, std::int64_t width, d
 
 OpCase gine_case(const std::string& name, const Graph& g, std::int64_t width) {
   const auto sums = [=](Values in) {
-    return node_sums(g, {g.num_dst(), width}, width,
-                     [&](auto e, auto, auto j, auto c) { return std::max(0.0, at(in[0], j, c, width) + at(in[1], e, c, width)); });
+    return node_sums(g, {g.num_dst(), width}, width, [&](auto e, auto, auto j, auto c) {
+      return std::max(0.0, at(in[0], j, c, width) + at(in[1], e, c, width));
+    });
   };
   return {
       .op = "gine_sum",
       .name = sized(name, {width}),
-      .inputs = {on_grid({g.num_src(), width}, 0, 1), on_grid({g.num_edges(), width}, 1.0 / 64, 2)},  // x + e is never 0
+      .inputs = {on_grid({g.num_src(), width}, 0, 1),
+                 on_grid({g.num_edges(), width}, 1.0 / 64, 2)},  // x + e is never 0
       .run = [=](Vars in) { return gine_sum(g, in[0], in[1]); },
       .expected = sums,
       .k = 4,
@@ -89,8 +96,9 @@ const std::vector<Product> kProducts{
 
 std::vector<OpCase> all_cases() {
   std::vector<OpCase> list;
-  const auto add = [&](const Product& p, const std::string& name, const Graph& g, const std::vector<std::int64_t>& weights,
-                       const std::vector<std::int64_t>& row, bool weighted = true) {
+  const auto add = [&](const Product& p, const std::string& name, const Graph& g,
+                       const std::vector<std::int64_t>& weights, const std::vector<std::int64_t>& row,
+                       bool weighted = true) {
     list.push_back(spmm_case(p.op, p.run, p.reference, p.kind, name, g, weights, row, weighted));
   };
   for (const auto& [name, g] : all_graphs()) {
@@ -136,13 +144,43 @@ const Graph kPair = pair_graph();
 
 std::vector<OpError> all_errors() {
   std::vector<OpError> list{
-      {.op = "gated_sum", .name = "widths differ", .call = [] { gated_sum(kPair, uniform({3, 4}), uniform({3, 5})); }, .text = "gated_sum: x: got [3,5], expected [N_src,D] with N_src = 3, D = 4"},
-      {.op = "gine_sum", .name = "edges of another graph", .call = [] { gine_sum(kPair, uniform({3, 4}), uniform({5, 4})); }, .text = "gine_sum: e: got [5,4], expected [E,D] with E = 3, D = 4"},
+      {.op = "gated_sum",
+       .name = "widths differ",
+       .call =
+           [] {
+             gated_sum(kPair, uniform({3, 4}), uniform({3, 5}));
+           },
+       .text = "gated_sum: x: got [3,5], expected [N_src,D] with N_src = 3, D = 4"},
+      {.op = "gine_sum",
+       .name = "edges of another graph",
+       .call =
+           [] {
+             gine_sum(kPair, uniform({3, 4}), uniform({5, 4}));
+           },
+       .text = "gine_sum: e: got [5,4], expected [E,D] with E = 3, D = 4"},
   };
   for (const Product& p : kProducts) {
-    list.push_back({.op = p.op, .name = "weights do not lead", .call = [=] { p.run(kPair, uniform({3, 4}), uniform({3, 2, 4})); }, .text = p.op + ": weights: got [3,4]"});
-    list.push_back({.op = p.op, .name = "weights of a higher rank", .call = [=] { p.run(kPair, uniform({3, 2, 2}), uniform({3, 2})); }, .text = p.op + ": weights: got [3,2,2]"});
-    list.push_back({.op = p.op, .name = "features of the destinations", .call = [=] { p.run(kPair, {}, uniform({2, 4})); }, .text = p.op + ": x: got [2,4], expected [N_src,...] with N_src = 3"});
+    list.push_back({.op = p.op,
+                    .name = "weights do not lead",
+                    .call =
+                        [=] {
+                          p.run(kPair, uniform({3, 4}), uniform({3, 2, 4}));
+                        },
+                    .text = p.op + ": weights: got [3,4]"});
+    list.push_back({.op = p.op,
+                    .name = "weights of a higher rank",
+                    .call =
+                        [=] {
+                          p.run(kPair, uniform({3, 2, 2}), uniform({3, 2}));
+                        },
+                    .text = p.op + ": weights: got [3,2,2]"});
+    list.push_back({.op = p.op,
+                    .name = "features of the destinations",
+                    .call =
+                        [=] {
+                          p.run(kPair, {}, uniform({2, 4}));
+                        },
+                    .text = p.op + ": x: got [2,4], expected [N_src,...] with N_src = 3"});
   }
   return list;
 }

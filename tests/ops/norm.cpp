@@ -18,7 +18,8 @@ Moments moments(const double* x, std::int64_t count, std::int64_t stride, bool c
   Moments m;
   if (count == 0) return m;
   for (std::int64_t i = 0; centre && i < count; ++i) m.mean += x[i * stride] / static_cast<double>(count);
-  for (std::int64_t i = 0; i < count; ++i) m.variance += std::pow(x[i * stride] - m.mean, 2) / static_cast<double>(count);
+  for (std::int64_t i = 0; i < count; ++i)
+    m.variance += std::pow(x[i * stride] - m.mean, 2) / static_cast<double>(count);
   return m;
 }
 
@@ -29,7 +30,8 @@ Tensor normalised(std::span<const Tensor> in, bool rows, bool centre, double eps
   return tabulate(x.shape(), [&](std::int64_t i) {
     const std::int64_t n = i / columns, d = i % columns;
     const double* values = x.data<double>();
-    const Moments m = rows ? moments(values + n * columns, columns, 1, centre) : moments(values + d, count, columns, centre);
+    const Moments m =
+        rows ? moments(values + n * columns, columns, 1, centre) : moments(values + d, count, columns, centre);
     const double factor = in[1].data<double>()[d] / std::sqrt(m.variance + epsilon);
     const double bias = in.size() > 2 ? in[2].data<double>()[d] : 0;
     if (sizes) return std::abs(factor) * (std::abs(values[i]) + std::abs(m.mean)) + std::abs(bias);
@@ -37,7 +39,8 @@ Tensor normalised(std::span<const Tensor> in, bool rows, bool centre, double eps
   });
 }
 
-OpCase norm_case(const std::string& op, const std::string& name, const Shape& x, bool bias = true, double low = -2, double high = 3) {
+OpCase norm_case(const std::string& op, const std::string& name, const Shape& x, bool bias = true, double low = -2,
+                 double high = 3) {
   const std::int64_t columns = x[-1];
   const double epsilon = op == "rms_norm" ? 1e-6 : 1e-5;
   const bool rows = op != "batch_norm", centre = op != "rms_norm";
@@ -69,7 +72,8 @@ OpCase inference_case(const std::string& name, const Shape& x) {
       const std::int64_t d = i % x[1];
       const double factor = in[1].data<double>()[d] / std::sqrt(variance.data<double>()[d] + 1e-5);
       const double v = in[0].data<double>()[i], middle = mean.data<double>()[d], bias = in[2].data<double>()[d];
-      return sizes ? std::abs(factor) * (std::abs(v) + std::abs(middle)) + std::abs(bias) : factor * (v - middle) + bias;
+      return sizes ? std::abs(factor) * (std::abs(v) + std::abs(middle)) + std::abs(bias)
+                   : factor * (v - middle) + bias;
     });
   };
   return {.op = "batch_norm_inference",
@@ -77,7 +81,8 @@ OpCase inference_case(const std::string& name, const Shape& x) {
           .inputs = {uniform(x, -2, 3, 1), uniform({x[1]}, 0.5, 2, 2), uniform({x[1]}, -1, 1, 3)},
           .run =
               [=](std::span<const Var> in) {
-                return batch_norm_inference(in[0], in[1], in[2], mean.to(in[0].dtype()), variance.to(in[0].dtype()), 1e-5);
+                return batch_norm_inference(in[0], in[1], in[2], mean.to(in[0].dtype()), variance.to(in[0].dtype()),
+                                            1e-5);
               },
           .expected = [=](std::span<const Tensor> in) { return value(in, false); },
           .magnitude = [=](std::span<const Tensor> in) { return value(in, true); },
@@ -88,15 +93,16 @@ const RegisterCases cases([] {
   std::vector<OpCase> list;
   for (const std::string op : {"layer_norm", "rms_norm", "batch_norm"}) {
     for (const auto& [name, shape] : std::vector<std::pair<std::string, Shape>>{{"3x4", {3, 4}},
-                                                                               {"one row", {1, 5}},
-                                                                               {"one column", {5, 1}},
-                                                                               {"no rows", {0, 4}},
-                                                                               {"no columns", {3, 0}},
-                                                                               {"odd width", {9, 37}},
-                                                                               {"wide", {6, 300}},
-                                                                               {"several threads", {1300, 67}}})
+                                                                                {"one row", {1, 5}},
+                                                                                {"one column", {5, 1}},
+                                                                                {"no rows", {0, 4}},
+                                                                                {"no columns", {3, 0}},
+                                                                                {"odd width", {9, 37}},
+                                                                                {"wide", {6, 300}},
+                                                                                {"several threads", {1300, 67}}})
       list.push_back(norm_case(op, name, shape));
-    list.push_back(norm_case(op, "far from 0", {40, 24}, true, 99, 102));  // where E[x^2] - E[x]^2 would lose all digits
+    list.push_back(
+        norm_case(op, "far from 0", {40, 24}, true, 99, 102));  // where E[x^2] - E[x]^2 would lose all digits
   }
   list.push_back(norm_case("layer_norm", "rank 3", {2, 3, 4}));
   list.push_back(norm_case("layer_norm", "a vector", {7}));
@@ -111,14 +117,29 @@ const RegisterCases cases([] {
 const RegisterErrors errors([] {
   const Var x = uniform({3, 4}), w = uniform({4}), wrong = uniform({3});
   return std::vector<OpError>{
-      {.op = "layer_norm", .name = "weight", .call = [=] { layer_norm(x, wrong, w); }, .text = "layer_norm: weight: got [3], expected [D] with D = 4"},
-      {.op = "rms_norm", .name = "weight", .call = [=] { rms_norm(x, wrong); }, .text = "rms_norm: weight: got [3], expected [D] with D = 4"},
-      {.op = "batch_norm", .name = "rank", .call = [=] { batch_norm(uniform({2, 3, 4}), w, w, 1e-5, nullptr); }, .text = "batch_norm: x: got [2,3,4], expected [N,D]"},
-      {.op = "batch_norm_inference", .name = "statistics",
+      {.op = "layer_norm",
+       .name = "weight",
+       .call = [=] { layer_norm(x, wrong, w); },
+       .text = "layer_norm: weight: got [3], expected [D] with D = 4"},
+      {.op = "rms_norm",
+       .name = "weight",
+       .call = [=] { rms_norm(x, wrong); },
+       .text = "rms_norm: weight: got [3], expected [D] with D = 4"},
+      {.op = "batch_norm",
+       .name = "rank",
+       .call =
+           [=] {
+             batch_norm(uniform({2, 3, 4}), w, w, 1e-5, nullptr);
+           },
+       .text = "batch_norm: x: got [2,3,4], expected [N,D]"},
+      {.op = "batch_norm_inference",
+       .name = "statistics",
        .call = [=] { batch_norm_inference(x, w, w, uniform({3}), uniform({3}), 1e-5); },
        .text = "batch_norm_inference: x: got [3,4], expected [N,D] with N = 3, D = 3"},
-      {.op = "batch_norm_inference", .name = "shapes of the statistics",
-       .call = [=] { batch_norm_inference(x, w, w, uniform({4}), uniform({3}), 1e-5); }, .text = "mean, variance: got float64[4], float64[3]"},
+      {.op = "batch_norm_inference",
+       .name = "shapes of the statistics",
+       .call = [=] { batch_norm_inference(x, w, w, uniform({4}), uniform({3}), 1e-5); },
+       .text = "mean, variance: got float64[4], float64[3]"},
   };
 });
 

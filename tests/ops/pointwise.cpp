@@ -14,15 +14,19 @@ namespace {
 
 using Definition = std::function<double(double)>;
 
-double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
-double softplus_of(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+double sigmoid_of(double x) {
+  return 1 / (1 + std::exp(-x));
+}
+double softplus_of(double x) {
+  return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
+}
 
 struct Function {
   std::string op;
   std::function<Var(const Var&)> run;
   Definition definition;
-  double low = -3, high = 3;             // of the inputs
-  Definition magnitude = {};             // |terms|, where the result is a difference of them
+  double low = -3, high = 3;  // of the inputs
+  Definition magnitude = {};  // |terms|, where the result is a difference of them
   std::vector<double> kinks = {};
   double k = 4;
 };
@@ -30,15 +34,28 @@ struct Function {
 std::vector<Function> functions() {
   const Definition size = [](double x) { return std::abs(x); };
   return {
-      {"scale", [](const Var& x) { return scale(x, -1.5, 0.25); }, [](double x) { return 0.25 - 1.5 * x; }, -3, 3,
-       [](double x) { return 0.25 + 1.5 * std::abs(x); }, {}, 1},
+      {"scale",
+       [](const Var& x) { return scale(x, -1.5, 0.25); },
+       [](double x) { return 0.25 - 1.5 * x; },
+       -3,
+       3,
+       [](double x) { return 0.25 + 1.5 * std::abs(x); },
+       {},
+       1},
       {"abs", [](const Var& x) { return abs(x); }, [](double x) { return std::abs(x); }, -3, 3, {}, {0}, 1},
       {"square", [](const Var& x) { return square(x); }, [](double x) { return x * x; }, -3, 3, {}, {}, 1},
       {"sqrt", [](const Var& x) { return sqrt(x); }, [](double x) { return std::sqrt(x); }, 0.2, 9, {}, {}, 1},
       {"rsqrt", [](const Var& x) { return rsqrt(x); }, [](double x) { return 1 / std::sqrt(x); }, 0.2, 9, {}, {}, 2},
       {"reciprocal", [](const Var& x) { return reciprocal(x); }, [](double x) { return 1 / x; }, 0.3, 4, {}, {}, 1},
       {"pow", [](const Var& x) { return pow(x, 2.5); }, [](double x) { return std::pow(x, 2.5); }, 0.2, 3, {}, {}, 2},
-      {"clamp", [](const Var& x) { return clamp(x, -1, 0.5); }, [](double x) { return std::clamp(x, -1.0, 0.5); }, -3, 3, {}, {-1, 0.5}, 1},
+      {"clamp",
+       [](const Var& x) { return clamp(x, -1, 0.5); },
+       [](double x) { return std::clamp(x, -1.0, 0.5); },
+       -3,
+       3,
+       {},
+       {-1, 0.5},
+       1},
       {"exp", [](const Var& x) { return exp(x); }, [](double x) { return std::exp(x); }},
       {"log", [](const Var& x) { return log(x); }, [](double x) { return std::log(x); }, 0.2, 9},
       {"log1p", [](const Var& x) { return log1p(x); }, [](double x) { return std::log1p(x); }, -0.7, 9},
@@ -47,11 +64,26 @@ std::vector<Function> functions() {
       {"tanh", [](const Var& x) { return tanh(x); }, [](double x) { return std::tanh(x); }},
       {"softplus", [](const Var& x) { return softplus(x); }, softplus_of, -9, 9},
       {"relu", [](const Var& x) { return relu(x); }, [](double x) { return std::max(x, 0.0); }, -3, 3, {}, {0}, 1},
-      {"leaky_relu", [](const Var& x) { return leaky_relu(x, 0.2); }, [](double x) { return x > 0 ? x : 0.2 * x; }, -3, 3, {}, {0}, 2},
-      {"elu", [](const Var& x) { return elu(x, 1.5); }, [](double x) { return x > 0 ? x : 1.5 * std::expm1(x); }, -3, 3, {}, {0}},
-      {"gelu", [](const Var& x) { return gelu(x); }, [](double x) { return x / 2 * (1 + std::erf(x / std::numbers::sqrt2)); }, -4, 4, size},
+      {"leaky_relu",
+       [](const Var& x) { return leaky_relu(x, 0.2); },
+       [](double x) { return x > 0 ? x : 0.2 * x; },
+       -3,
+       3,
+       {},
+       {0},
+       2},
+      {"elu",
+       [](const Var& x) { return elu(x, 1.5); },
+       [](double x) { return x > 0 ? x : 1.5 * std::expm1(x); },
+       -3,
+       3,
+       {},
+       {0}},
+      {"gelu", [](const Var& x) { return gelu(x); },
+       [](double x) { return x / 2 * (1 + std::erf(x / std::numbers::sqrt2)); }, -4, 4, size},
       {"gelu_tanh", [](const Var& x) { return gelu_tanh(x); },
-       [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x))); }, -4, 4, size},
+       [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x))); },
+       -4, 4, size},
       {"silu", [](const Var& x) { return silu(x); }, [](double x) { return x * sigmoid_of(x); }, -9, 9},
   };
 }
@@ -84,7 +116,9 @@ const RegisterCases cases([] {
 const RegisterErrors errors([] {
   std::vector<OpError> list;
   for (const Function& f : functions())
-    list.push_back({.op = f.op, .name = "no floating type", .call = [run = f.run] { run(Tensor::zeros({2}, DType::int32)); },
+    list.push_back({.op = f.op,
+                    .name = "no floating type",
+                    .call = [run = f.run] { run(Tensor::zeros({2}, DType::int32)); },
                     .text = f.op + ": x: got int32, expected float32 or float64"});
   list.push_back({.op = "clamp", .name = "borders", .call = [] { clamp(uniform({2}), 1, -1); }, .text = "low <= high"});
   return list;
@@ -99,8 +133,9 @@ Tensor floats_of_all_magnitudes() {
     std::memcpy(&value, &pattern, sizeof value);
     values.push_back(value);
   }
-  for (const float special : {0.0f, -0.0f, 1.0f, -1.0f, 88.72f, 88.73f, -87.0f, -104.0f, 1e-45f, -1e-45f, std::numeric_limits<float>::infinity(),
-                              -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
+  for (const float special : {0.0f, -0.0f, 1.0f, -1.0f, 88.72f, 88.73f, -87.0f, -104.0f, 1e-45f, -1e-45f,
+                              std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                              std::numeric_limits<float>::quiet_NaN()})
     values.push_back(special);
   return Tensor::from(values);
 }
@@ -128,8 +163,7 @@ TEST_CASE("float functions keep the error that they state, for all magnitudes") 
                             Accuracy{"log", [](double v) { return std::log(v); }, 0.9},
                             Accuracy{"log1p", [](double v) { return std::log1p(v); }, 1.5},
                             Accuracy{"tanh", [](double v) { return std::tanh(v); }, 2.5},
-                            Accuracy{"sigmoid", sigmoid_of, 2.4, -86.9},
-                            Accuracy{"softplus", softplus_of, 2.0, -86.9},
+                            Accuracy{"sigmoid", sigmoid_of, 2.4, -86.9}, Accuracy{"softplus", softplus_of, 2.0, -86.9},
                             Accuracy{"elu", [](double v) { return v > 0 ? v : 1.5 * std::expm1(v); }, 2.5}}) {
     for (const Function& f : functions()) {
       if (f.op != a.op) continue;

@@ -20,8 +20,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // A batch and what attends in it: everything about a call but the numbers.
 struct Setup {
   std::vector<std::int64_t> queries;
-  std::vector<std::int64_t> keys = {};  // as queries when empty
-  std::int64_t heads = 1, kv_heads = 0;  // as heads when 0
+  std::vector<std::int64_t> keys = {};      // as queries when empty
+  std::int64_t heads = 1, kv_heads = 0;     // as heads when 0
   std::int64_t width = 3, value_width = 0;  // as width when 0
   bool multiply = false, add = false, gate = false, dense = false;
   std::int64_t buckets = 256;
@@ -35,7 +35,8 @@ struct Setup {
 
   BucketPlane plane() const {
     BucketPlane plane;
-    for (std::int64_t g = 0; g < q_offsets().count(); ++g) plane.offsets.push_back(plane.offsets.back() + q_offsets().size(g) * k_offsets().size(g));
+    for (std::int64_t g = 0; g < q_offsets().count(); ++g)
+      plane.offsets.push_back(plane.offsets.back() + q_offsets().size(g) * k_offsets().size(g));
     if (!multiply && !add && !gate) return {};
     plane.values = Tensor::empty({plane.offsets.back()}, DType::uint8);
     const RandomStream random{.seed = 5, .stream = 1};
@@ -50,7 +51,8 @@ struct Setup {
   }
 
   std::vector<Tensor> inputs() const {
-    std::vector<Tensor> in{uniform({q_offsets().total(), heads, width}, -1, 1, 11), uniform({k_offsets().total(), groups(), width}, -1, 1, 12),
+    std::vector<Tensor> in{uniform({q_offsets().total(), heads, width}, -1, 1, 11),
+                           uniform({k_offsets().total(), groups(), width}, -1, 1, 12),
                            uniform({k_offsets().total(), groups(), values()}, -1, 1, 13)};
     if (multiply) in.push_back(uniform({heads, buckets}, -0.5, 1.5, 14));
     if (add) in.push_back(uniform({heads, buckets}, -1, 1, 15));
@@ -75,11 +77,13 @@ struct Setup {
 
   Var run(std::span<const Var> in) const {
     const auto a = arguments(in);
-    return ragged_attention(a.q, a.k, a.v, q_offsets(), k_offsets(), plane(), {a.multiply, a.add, a.gate}, a.dense, options);
+    return ragged_attention(a.q, a.k, a.v, q_offsets(), k_offsets(), plane(), {a.multiply, a.add, a.gate}, a.dense,
+                            options);
   }
   Var reference(std::span<const Var> in) const {
     const auto a = arguments(in);
-    return ragged_attention_reference(a.q, a.k, a.v, q_offsets(), k_offsets(), plane(), {a.multiply, a.add, a.gate}, a.dense, options);
+    return ragged_attention_reference(a.q, a.k, a.v, q_offsets(), k_offsets(), plane(), {a.multiply, a.add, a.gate},
+                                      a.dense, options);
   }
 };
 
@@ -87,14 +91,16 @@ struct Loop {
   Tensor out, magnitude;
 };
 
-// The definition, pair by pair. The magnitude of a result counts what a relative error of the logits does to the weights.
+// The definition, pair by pair. The magnitude of a result counts what a relative error of the logits does to the
+// weights.
 Loop loop(const Setup& s, std::span<const Tensor> in) {
   const auto a = s.arguments(in);
   const Ragged queries = s.q_offsets(), keys = s.k_offsets();
   const BucketPlane plane = s.plane();
   const Tensor mask = ragged_attention_dropout_mask(queries, keys, s.heads, s.options);
   const double scale = s.options.scale.value_or(1 / std::sqrt(static_cast<double>(s.width)));
-  Loop result{Tensor::zeros({queries.total(), s.heads, s.values()}, DType::float64), Tensor::zeros({queries.total(), s.heads, s.values()}, DType::float64)};
+  Loop result{Tensor::zeros({queries.total(), s.heads, s.values()}, DType::float64),
+              Tensor::zeros({queries.total(), s.heads, s.values()}, DType::float64)};
   std::int64_t block = 0;
   for (std::int64_t g = 0; g < queries.count(); block += queries.size(g) * keys.size(g), ++g) {
     for (std::int64_t h = 0; h < s.heads; ++h) {
@@ -109,7 +115,8 @@ Loop loop(const Setup& s, std::span<const Tensor> in) {
           const std::int64_t column = (keys.begin(g) + j) * s.groups() + kv;
           double z = 0, terms = 0;
           for (std::int64_t d = 0; d < s.width; ++d) {
-            const double term = scale * a.q.template data<double>()[row * s.width + d] * a.k.template data<double>()[column * s.width + d];
+            const double term = scale * a.q.template data<double>()[row * s.width + d] *
+                                a.k.template data<double>()[column * s.width + d];
             z += term, terms += std::abs(term);
           }
           const auto entry = [&](const Tensor& table) {
@@ -118,11 +125,13 @@ Loop loop(const Setup& s, std::span<const Tensor> in) {
           if (s.multiply) z *= entry(a.multiply), terms *= std::abs(entry(a.multiply));
           if (s.add) z += entry(a.add), terms += std::abs(entry(a.add));
           const std::int64_t flat = s.heads * block + (h * queries.size(g) + i) * keys.size(g) + j;
-          if (s.dense) z += a.dense.template data<double>()[flat], terms += std::abs(a.dense.template data<double>()[flat]);
+          if (s.dense)
+            z += a.dense.template data<double>()[flat], terms += std::abs(a.dense.template data<double>()[flat]);
           if (z == -kInfinity) continue;
           size = std::max(size, terms);
           sum += std::exp(z);
-          weight[static_cast<std::size_t>(j)] = std::exp(z) * (s.gate ? entry(a.gate) : 1.0) * mask.data<double>()[flat];
+          weight[static_cast<std::size_t>(j)] =
+              std::exp(z) * (s.gate ? entry(a.gate) : 1.0) * mask.data<double>()[flat];
         }
         for (std::int64_t j = 0; j < keys.size(g); ++j)
           for (std::int64_t d = 0; d < s.values(); ++d) {
@@ -137,7 +146,8 @@ Loop loop(const Setup& s, std::span<const Tensor> in) {
   return result;
 }
 
-OpCase attention_case(const std::string& name, const Setup& setup, std::function<void(std::vector<Tensor>&)> edit = {}) {
+OpCase attention_case(const std::string& name, const Setup& setup,
+                      std::function<void(std::vector<Tensor>&)> edit = {}) {
   OpCase c;
   c.op = "ragged_attention";
   c.name = name;
@@ -174,36 +184,71 @@ const RegisterCases cases([] {
       attention_case("only empty graphs", {.queries = {0, 0}, .heads = 2, .multiply = true, .add = true}),
       attention_case("no heads", {.queries = {3}, .heads = 0}),
       attention_case("no width", {.queries = {3, 4}, .heads = 1, .width = 0, .value_width = 2}),
-      attention_case("sizes 1 to 20", {.queries = {20, 1, 7, 16, 17, 9, 8, 12, 15}, .heads = 2, .width = 4, .multiply = true}),
-      attention_case("sizes around the blocks", {.queries = {128, 31, 129, 33, 65}, .heads = 1, .width = 2, .multiply = true}),
+      attention_case("sizes 1 to 20",
+                     {.queries = {20, 1, 7, 16, 17, 9, 8, 12, 15}, .heads = 2, .width = 4, .multiply = true}),
+      attention_case("sizes around the blocks",
+                     {.queries = {128, 31, 129, 33, 65}, .heads = 1, .width = 2, .multiply = true}),
       // Few queries, so that several graphs share a chunk and its memory.
-      attention_case("sizes around the tiles", {.queries = {5, 5, 5, 5}, .keys = {80, 64, 66, 49}, .heads = 1, .width = 2, .multiply = true,
-                                                .add = true, .gate = true, .choice = range(0, 200)}),
-      attention_case("long", {.queries = {200, 3, 0, 150}, .heads = 2, .width = 5, .multiply = true, .choice = range(0, 40)}),
-      attention_case("multiply, add and gate", {.queries = {6, 9}, .heads = 3, .multiply = true, .add = true, .gate = true}),
+      attention_case("sizes around the tiles", {.queries = {5, 5, 5, 5},
+                                                .keys = {80, 64, 66, 49},
+                                                .heads = 1,
+                                                .width = 2,
+                                                .multiply = true,
+                                                .add = true,
+                                                .gate = true,
+                                                .choice = range(0, 200)}),
+      attention_case("long",
+                     {.queries = {200, 3, 0, 150}, .heads = 2, .width = 5, .multiply = true, .choice = range(0, 40)}),
+      attention_case("multiply, add and gate",
+                     {.queries = {6, 9}, .heads = 3, .multiply = true, .add = true, .gate = true}),
       attention_case("add only", {.queries = {6, 9}, .heads = 2, .add = true, .buckets = 7}),
       attention_case("gate only", {.queries = {6, 9}, .heads = 2, .gate = true, .buckets = 7}),
       attention_case("dense", {.queries = {4, 0, 17, 1}, .heads = 2, .dense = true}),
-      attention_case("everything", {.queries = {4, 19, 1}, .keys = {6, 17, 0}, .heads = 4, .kv_heads = 2, .width = 3, .value_width = 5,
-                                    .multiply = true, .add = true, .gate = true, .dense = true, .options = everything}),
-      attention_case("far and unreachable", {.queries = {18, 5}, .heads = 2, .multiply = true, .gate = true, .choice = far}),
+      attention_case("everything", {.queries = {4, 19, 1},
+                                    .keys = {6, 17, 0},
+                                    .heads = 4,
+                                    .kv_heads = 2,
+                                    .width = 3,
+                                    .value_width = 5,
+                                    .multiply = true,
+                                    .add = true,
+                                    .gate = true,
+                                    .dense = true,
+                                    .options = everything}),
+      attention_case("far and unreachable",
+                     {.queries = {18, 5}, .heads = 2, .multiply = true, .gate = true, .choice = far}),
       attention_case("16 slots", {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 3, 14, 255}}),
       attention_case("32 slots", {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 15, 30, 255}}),
       attention_case("64 slots", {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 31, 62, 255}}),
-      attention_case("one more than 16 slots", {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 3, 15, 255}}),
-      attention_case("one more than 32 slots", {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 15, 31, 255}}),
-      attention_case("one more than 64 slots", {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 31, 63, 255}}),
-      attention_case("graphs of different diameters", {.queries = {3, 25, 7}, .heads = 2, .multiply = true, .gate = true, .choice = range(0, 70)}),
-      attention_case("a table of one bucket", {.queries = {9}, .heads = 2, .multiply = true, .buckets = 1, .choice = {0}}),
-      attention_case("a table of 64 buckets", {.queries = {9}, .heads = 2, .multiply = true, .buckets = 64, .choice = {0, 1, 63}}),
+      attention_case("one more than 16 slots",
+                     {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 3, 15, 255}}),
+      attention_case("one more than 32 slots",
+                     {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 15, 31, 255}}),
+      attention_case("one more than 64 slots",
+                     {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 31, 63, 255}}),
+      attention_case("graphs of different diameters",
+                     {.queries = {3, 25, 7}, .heads = 2, .multiply = true, .gate = true, .choice = range(0, 70)}),
+      attention_case("a table of one bucket",
+                     {.queries = {9}, .heads = 2, .multiply = true, .buckets = 1, .choice = {0}}),
+      attention_case("a table of 64 buckets",
+                     {.queries = {9}, .heads = 2, .multiply = true, .buckets = 64, .choice = {0, 1, 63}}),
       attention_case("causal", {.queries = {5, 18, 1, 0}, .heads = 2, .multiply = true, .options = causal}),
-      attention_case("causal, whole vectors", {.queries = {9, 20}, .heads = 2, .width = 8, .multiply = true, .options = causal}),
-      attention_case("causal, whole vectors, more queries", {.queries = {20}, .keys = {9}, .heads = 1, .width = 8, .options = causal}),
-      attention_case("grouped queries, whole vectors", {.queries = {9, 20}, .heads = 4, .kv_heads = 2, .width = 8, .multiply = true}),
+      attention_case("causal, whole vectors",
+                     {.queries = {9, 20}, .heads = 2, .width = 8, .multiply = true, .options = causal}),
+      attention_case("causal, whole vectors, more queries",
+                     {.queries = {20}, .keys = {9}, .heads = 1, .width = 8, .options = causal}),
+      attention_case("grouped queries, whole vectors",
+                     {.queries = {9, 20}, .heads = 4, .kv_heads = 2, .width = 8, .multiply = true}),
       attention_case("causal, long", {.queries = {140}, .heads = 1, .width = 2, .options = causal}),
       attention_case("causal, more keys", {.queries = {2, 17, 1}, .keys = {5, 20, 30}, .heads = 2, .options = causal}),
-      attention_case("causal, more queries", {.queries = {5, 20, 3}, .keys = {2, 17, 0}, .heads = 2, .add = true, .options = causal}),
-      attention_case("rectangular", {.queries = {3, 0, 8, 2}, .keys = {7, 4, 1, 0}, .heads = 2, .value_width = 4, .multiply = true, .dense = true}),
+      attention_case("causal, more queries",
+                     {.queries = {5, 20, 3}, .keys = {2, 17, 0}, .heads = 2, .add = true, .options = causal}),
+      attention_case("rectangular", {.queries = {3, 0, 8, 2},
+                                     .keys = {7, 4, 1, 0},
+                                     .heads = 2,
+                                     .value_width = 4,
+                                     .multiply = true,
+                                     .dense = true}),
       attention_case("grouped queries", {.queries = {7, 18}, .heads = 6, .kv_heads = 2, .width = 4, .multiply = true}),
       attention_case("one head of keys", {.queries = {7}, .heads = 3, .kv_heads = 1, .width = 8}),
       attention_case("dropout", {.queries = {9, 17}, .heads = 2, .multiply = true, .options = dropout}),
@@ -211,13 +256,17 @@ const RegisterCases cases([] {
       attention_case("masked buckets", {.queries = {6, 12}, .heads = 2, .add = true, .choice = {0, 1, 2}}, mask_some),
       attention_case("rows masked whole", {.queries = {4, 3}, .heads = 2, .add = true, .choice = {2}}, mask_some),
       attention_case("widths 8 and 12", {.queries = {19}, .heads = 2, .width = 8, .value_width = 12, .multiply = true}),
-      attention_case("widths 16 and 24", {.queries = {19}, .heads = 2, .width = 16, .value_width = 24, .multiply = true}),
-      attention_case("widths 32 and 64", {.queries = {17}, .heads = 1, .width = 32, .value_width = 64, .multiply = true}),
+      attention_case("widths 16 and 24",
+                     {.queries = {19}, .heads = 2, .width = 16, .value_width = 24, .multiply = true}),
+      attention_case("widths 32 and 64",
+                     {.queries = {17}, .heads = 1, .width = 32, .value_width = 64, .multiply = true}),
       attention_case("widths 64 and 20", {.queries = {17}, .heads = 1, .width = 64, .value_width = 20}),
   };
 });
 
-Setup valid() { return {.queries = {2, 3}, .heads = 2, .multiply = true, .buckets = 7}; }
+Setup valid() {
+  return {.queries = {2, 3}, .heads = 2, .multiply = true, .buckets = 7};
+}
 
 const RegisterErrors errors([] {
   const auto call = [](auto edit) {
@@ -237,34 +286,68 @@ const RegisterErrors errors([] {
   using In = std::vector<Var>;
   const std::string op = "ragged_attention";
   return std::vector<OpError>{
-      {op, "width", call([](In& in, auto&...) { in[1] = uniform({5, 2, 4}); }), "ragged_attention: k: got [5,2,4], expected [M,G,D] with M = 5, G = 2, D = 3"},
-      {op, "rows", call([](In& in, auto&...) { in[0] = uniform({6, 2, 3}); }), "q: got [6,2,3], expected [N,H,D] with N = 5"},
-      {op, "heads", call([](In& in, auto&...) { in[1] = uniform({5, 3, 3}), in[2] = uniform({5, 3, 3}); }), "k: got 3 heads, expected a divisor of the 2 heads of q"},
-      {op, "segments", call([](In&, Ragged& keys, auto&...) { keys = Ragged::single(5); }), "keys: got 1 segments, expected 2 as in queries"},
-      {op, "no plane", call([](In&, Ragged&, BucketPlane& plane, auto&...) { plane = {}; }), "buckets: got undefined tensor, expected uint8"},
-      {op, "another plane", call([](In&, Ragged&, BucketPlane& plane, auto&...) { plane.offsets = {0, 9, 13}; }), "is the plane of another batch?"},
-      {op, "a short plane", call([](In&, Ragged&, BucketPlane& plane, auto&...) { plane.values = plane.values.rows(0, 12); }), "13 in all"},
+      {op, "width", call([](In& in, auto&...) {
+         in[1] = uniform({5, 2, 4});
+       }),
+       "ragged_attention: k: got [5,2,4], expected [M,G,D] with M = 5, G = 2, D = 3"},
+      {op, "rows", call([](In& in, auto&...) {
+         in[0] = uniform({6, 2, 3});
+       }),
+       "q: got [6,2,3], expected [N,H,D] with N = 5"},
+      {op, "heads", call([](In& in, auto&...) {
+         in[1] = uniform({5, 3, 3}), in[2] = uniform({5, 3, 3});
+       }),
+       "k: got 3 heads, expected a divisor of the 2 heads of q"},
+      {op, "segments", call([](In&, Ragged& keys, auto&...) { keys = Ragged::single(5); }),
+       "keys: got 1 segments, expected 2 as in queries"},
+      {op, "no plane", call([](In&, Ragged&, BucketPlane& plane, auto&...) { plane = {}; }),
+       "buckets: got undefined tensor, expected uint8"},
+      {op, "another plane", call([](In&, Ragged&, BucketPlane& plane, auto&...) {
+         plane.offsets = {0, 9, 13};
+       }),
+       "is the plane of another batch?"},
+      {op, "a short plane",
+       call([](In&, Ragged&, BucketPlane& plane, auto&...) { plane.values = plane.values.rows(0, 12); }), "13 in all"},
       {op, "bucket", call([](In&, Ragged&, BucketPlane& plane, auto&...) {
          plane.values = plane.values.clone();
          plane.values.data<std::uint8_t>()[12] = 7;
-       }), "buckets: got bucket 7 in segment 1, expected buckets below the tables' 7"},
+       }),
+       "buckets: got bucket 7 in segment 1, expected buckets below the tables' 7"},
       {op, "unreachable bucket", call([](In&, Ragged&, BucketPlane& plane, auto&...) {
          plane.values = plane.values.clone();
          plane.values.data<std::uint8_t>()[0] = 255;
-       }), "got bucket 255 in segment 0"},
-      {op, "large table", call([](In&, Ragged&, BucketPlane&, AttentionTables& tables, auto&...) { tables.multiply = uniform({2, 300}); }), "B = 300, expected 1 <= B <= 256"},
-      {op, "table heads", call([](In&, Ragged&, BucketPlane&, AttentionTables& tables, auto&...) { tables.multiply = uniform({3, 7}); }), "multiply: got [3,7]"},
-      {op, "tables differ", call([](In&, Ragged&, BucketPlane&, AttentionTables& tables, auto&...) { tables.add = uniform({2, 8}); }), "add: got [2,8]"},
-      {op, "dense", call([](In&, Ragged&, BucketPlane&, AttentionTables&, Var& dense, auto&...) { dense = uniform({13}); }), "dense: got [13], expected [26]"},
-      {op, "dropout", call([](In&, Ragged&, BucketPlane&, AttentionTables&, Var&, RaggedAttentionOptions& options) { options.dropout = 1; }), "dropout: got 1.0"},
-      // 800 rows of one key and 1 row of a thousand: 102 groups of rows, however few pairs per key. Without features, so that the
-      // numbers of heads cost nothing.
-      {op, "more row groups than counters", [] {
+       }),
+       "got bucket 255 in segment 0"},
+      {op, "large table", call([](In&, Ragged&, BucketPlane&, AttentionTables& tables, auto&...) {
+         tables.multiply = uniform({2, 300});
+       }),
+       "B = 300, expected 1 <= B <= 256"},
+      {op, "table heads", call([](In&, Ragged&, BucketPlane&, AttentionTables& tables, auto&...) {
+         tables.multiply = uniform({3, 7});
+       }),
+       "multiply: got [3,7]"},
+      {op, "tables differ", call([](In&, Ragged&, BucketPlane&, AttentionTables& tables, auto&...) {
+         tables.add = uniform({2, 8});
+       }),
+       "add: got [2,8]"},
+      {op, "dense",
+       call([](In&, Ragged&, BucketPlane&, AttentionTables&, Var& dense, auto&...) { dense = uniform({13}); }),
+       "dense: got [13], expected [26]"},
+      {op, "dropout", call([](In&, Ragged&, BucketPlane&, AttentionTables&, Var&, RaggedAttentionOptions& options) {
+         options.dropout = 1;
+       }),
+       "dropout: got 1.0"},
+      // 800 rows of one key and 1 row of a thousand: 102 groups of rows, however few pairs per key. Without features,
+      // so that the numbers of heads cost nothing.
+      {op, "more row groups than counters",
+       [] {
          const auto heads = (std::int64_t{1} << 32) / 101;
          const Var q = Tensor::zeros({801, heads, 0}), k = Tensor::zeros({1001, 1, 0});
          ragged_attention(q, k, k, Ragged({0, 800, 801}), Ragged({0, 1, 1001}), {}, {}, {}, {.dropout = 0.5});
-       }, "ragged_attention: q: got [801,42524428,0] in 2 segments, expected at most 2^32 heads"},
-      {op, "dtype", call([](In& in, auto&...) { in[2] = in[2].value().to(DType::float32); }), "v: got float32, expected float64"},
+       },
+       "ragged_attention: q: got [801,42524428,0] in 2 segments, expected at most 2^32 heads"},
+      {op, "dtype", call([](In& in, auto&...) { in[2] = in[2].value().to(DType::float32); }),
+       "v: got float32, expected float64"},
   };
 });
 

@@ -1,4 +1,5 @@
-// Ragged attention beyond single cases: long segments cut into pieces, the plain kernels, dropout, NaN, masked segments.
+// Ragged attention beyond single cases: long segments cut into pieces, the plain kernels, dropout, NaN, masked
+// segments.
 
 #include <cmath>
 #include <cstring>
@@ -24,14 +25,16 @@ struct Batch {
   std::vector<Tensor> inputs;  // q, k, v, multiply, add, gate
   RaggedAttentionOptions options;
 
-  Batch(std::vector<std::int64_t> sizes, std::int64_t heads, std::int64_t kv_heads, std::int64_t width, std::int64_t value_width, DType dtype)
+  Batch(std::vector<std::int64_t> sizes, std::int64_t heads, std::int64_t kv_heads, std::int64_t width,
+        std::int64_t value_width, DType dtype)
       : queries(Ragged::from_sizes(sizes)), keys(queries) {
     for (const std::int64_t size : sizes) plane.offsets.push_back(plane.offsets.back() + size * size);
     plane.values = Tensor::empty({plane.offsets.back()}, DType::uint8);
-    for (std::int64_t p = 0; p < plane.values.numel(); ++p) plane.values.data<std::uint8_t>()[p] = static_cast<std::uint8_t>(p % 97 == 0 ? 255 : p * 7 % 23);
+    for (std::int64_t p = 0; p < plane.values.numel(); ++p)
+      plane.values.data<std::uint8_t>()[p] = static_cast<std::uint8_t>(p % 97 == 0 ? 255 : p * 7 % 23);
     const std::int64_t n = queries.total();
-    for (const Shape& shape : {Shape{n, heads, width}, Shape{n, kv_heads, width}, Shape{n, kv_heads, value_width}, Shape{heads, 256}, Shape{heads, 256},
-                               Shape{heads, 256}})
+    for (const Shape& shape : {Shape{n, heads, width}, Shape{n, kv_heads, width}, Shape{n, kv_heads, value_width},
+                               Shape{heads, 256}, Shape{heads, 256}, Shape{heads, 256}})
       inputs.push_back(uniform(shape, -1, 1, 10 + inputs.size()).to(dtype));
   }
 
@@ -39,7 +42,8 @@ struct Batch {
   std::vector<Tensor> fast() const {
     std::vector<Var> leaves;
     for (const Tensor& input : inputs) leaves.push_back(Var::leaf(input));
-    const Var y = ragged_attention(leaves[0], leaves[1], leaves[2], queries, keys, plane, {leaves[3], leaves[4], leaves[5]}, {}, options);
+    const Var y = ragged_attention(leaves[0], leaves[1], leaves[2], queries, keys, plane,
+                                   {leaves[3], leaves[4], leaves[5]}, {}, options);
     backward(y, seed());
     std::vector<Tensor> all{y.value()};
     for (const Var& leaf : leaves) all.push_back(leaf.grad());
@@ -53,25 +57,50 @@ struct Batch {
       std::vector<std::uint8_t> largest(static_cast<std::size_t>(queries.count()), 22);
       const auto at = [&](std::size_t i) { return inputs[i].data<T>(); };
       const kernels::RaggedAttentionCall<T> call{
-          .graphs = queries.count(), .query_offsets = queries.offsets().data(), .key_offsets = keys.offsets().data(),
-          .pair_offsets = plane.offsets.data(), .heads = inputs[0].size(1), .kv_heads = inputs[1].size(1), .width = inputs[0].size(2),
-          .value_width = inputs[2].size(2), .q = at(0), .k = at(1), .v = at(2), .buckets = plane.values.data<std::uint8_t>(),
-          .largest = largest.data(), .table_size = 256, .multiply = at(3), .add = at(4), .gate = at(5),
-          .scale = static_cast<T>(1 / std::sqrt(static_cast<double>(inputs[0].size(2)))), .causal = options.causal,
-          .threshold = static_cast<std::uint32_t>(options.dropout * 65536), .keep_scale = static_cast<T>(1 / (1 - options.dropout)),
-          .seed = options.random.seed, .stream = options.random.stream, .out = out.data<T>(), .row_max = top.data<T>(), .row_inverse = inverse.data<T>()};
+          .graphs = queries.count(),
+          .query_offsets = queries.offsets().data(),
+          .key_offsets = keys.offsets().data(),
+          .pair_offsets = plane.offsets.data(),
+          .heads = inputs[0].size(1),
+          .kv_heads = inputs[1].size(1),
+          .width = inputs[0].size(2),
+          .value_width = inputs[2].size(2),
+          .q = at(0),
+          .k = at(1),
+          .v = at(2),
+          .buckets = plane.values.data<std::uint8_t>(),
+          .largest = largest.data(),
+          .table_size = 256,
+          .multiply = at(3),
+          .add = at(4),
+          .gate = at(5),
+          .scale = static_cast<T>(1 / std::sqrt(static_cast<double>(inputs[0].size(2)))),
+          .causal = options.causal,
+          .threshold = static_cast<std::uint32_t>(options.dropout * 65536),
+          .keep_scale = static_cast<T>(1 / (1 - options.dropout)),
+          .seed = options.random.seed,
+          .stream = options.random.stream,
+          .out = out.data<T>(),
+          .row_max = top.data<T>(),
+          .row_inverse = inverse.data<T>()};
       kernels::ragged_attention_forward_naive(call);
       std::vector<Tensor> all{out};
       for (const Tensor& input : inputs) all.push_back(Tensor::empty(input.shape(), input.dtype()));
       const Tensor gradient = seed();
-      kernels::ragged_attention_backward_naive(
-          call, kernels::RaggedAttentionGradients<T>{.out = gradient.data<T>(), .q = all[1].data<T>(), .k = all[2].data<T>(), .v = all[3].data<T>(),
-                                                     .multiply = all[4].data<T>(), .add = all[5].data<T>(), .gate = all[6].data<T>()});
+      kernels::ragged_attention_backward_naive(call, kernels::RaggedAttentionGradients<T>{.out = gradient.data<T>(),
+                                                                                          .q = all[1].data<T>(),
+                                                                                          .k = all[2].data<T>(),
+                                                                                          .v = all[3].data<T>(),
+                                                                                          .multiply = all[4].data<T>(),
+                                                                                          .add = all[5].data<T>(),
+                                                                                          .gate = all[6].data<T>()});
       return all;
     });
   }
 
-  Tensor seed() const { return uniform({queries.total(), inputs[0].size(1), inputs[2].size(2)}, -1, 1, 77).to(inputs[0].dtype()); }
+  Tensor seed() const {
+    return uniform({queries.total(), inputs[0].size(1), inputs[2].size(2)}, -1, 1, 77).to(inputs[0].dtype());
+  }
 };
 
 // The largest difference, relative to the largest element.
@@ -100,8 +129,10 @@ struct Restore {
 TEST_CASE("memory for the largest graph of a chunk serves the smaller ones") {
   for (const std::int64_t width : {0, 1, 6, 16, 64})
     for (std::int64_t keys = 1; keys <= 2000; ++keys) {
-      if (kernels::forward_scratch(keys, width, width) < kernels::forward_scratch(keys - 1, width, width)) FAIL_CHECK("forward, " << keys << " keys");
-      if (kernels::backward_scratch(keys, width, width) < kernels::backward_scratch(keys - 1, width, width)) FAIL_CHECK("backward, " << keys << " keys");
+      if (kernels::forward_scratch(keys, width, width) < kernels::forward_scratch(keys - 1, width, width))
+        FAIL_CHECK("forward, " << keys << " keys");
+      if (kernels::backward_scratch(keys, width, width) < kernels::backward_scratch(keys - 1, width, width))
+        FAIL_CHECK("backward, " << keys << " keys");
     }
 }
 
@@ -112,7 +143,8 @@ TEST_CASE("ragged_attention: fast and plain kernels agree, also where long segme
     std::vector<std::int64_t> sizes;
     std::int64_t heads, kv_heads, width, value_width;
   };
-  for (const Size& size : {Size{{40, 300, 7}, 1, 1, 16, 8}, Size{{120, 33}, 4, 2, 12, 24}, Size{{25, 31, 18, 64, 65}, 2, 2, 8, 8}}) {
+  for (const Size& size :
+       {Size{{40, 300, 7}, 1, 1, 16, 8}, Size{{120, 33}, 4, 2, 12, 24}, Size{{25, 31, 18, 64, 65}, 2, 2, 8, 8}}) {
     for (const bool causal : {false, true}) {
       for (const DType dtype : {DType::float32, DType::float64}) {
         Batch batch(size.sizes, size.heads, size.kv_heads, size.width, size.value_width, dtype);
@@ -149,7 +181,7 @@ TEST_CASE("ragged_attention: the bits of a cut segment do not depend on the numb
 TEST_CASE("ragged_attention: nothing of the size of heads x queries x keys is allocated") {
   Batch batch({1500}, 4, 4, 8, 8, DType::float32);
   const std::int64_t whole = 4 * 1500 * 1500 * 4;  // one such tensor
-  allocator::trim();  // or a larger block that is free would be counted
+  allocator::trim();                               // or a larger block that is free would be counted
   const std::int64_t before = allocator::statistics().in_use;
   allocator::reset_peak();
   batch.fast();
@@ -176,7 +208,8 @@ TEST_CASE("ragged_attention drops the share of weights that it was told to, and 
     const double same = p * p + rate * rate;
     CHECK(std::abs(same_as_next - same * static_cast<double>(size)) < 5 * std::sqrt(static_cast<double>(size)) / 2);
     // What it draws for one head, one graph or one stream says nothing about the others.
-    const Tensor other = ragged_attention_dropout_mask(nodes, nodes, heads, {.dropout = rate, .random = {.seed = 11, .stream = 3}});
+    const Tensor other =
+        ragged_attention_dropout_mask(nodes, nodes, heads, {.dropout = rate, .random = {.seed = 11, .stream = 3}});
     CHECK(!bit_equal(mask, other));
     double both = 0, heads_both = 0;
     for (std::int64_t i = 0; i < n * n; ++i) {
@@ -197,7 +230,8 @@ TEST_CASE("ragged_attention: the operation draws what ragged_attention_dropout_m
   const Tensor y = ragged_attention(zeros, zeros, one_hot, nodes, nodes, {}, {}, {}, options).value();
   const Tensor mask = ragged_attention_dropout_mask(nodes, nodes, 1, options);
   for (std::int64_t i = 0; i < 21; ++i)
-    for (std::int64_t j = 0; j < 21; ++j) CHECK(y.data<double>()[i * 24 + j] == Approx(mask.data<double>()[i * 21 + j] / 21));
+    for (std::int64_t j = 0; j < 21; ++j)
+      CHECK(y.data<double>()[i * 24 + j] == Approx(mask.data<double>()[i * 21 + j] / 21));
   CHECK(bit_equal(y, ragged_attention(zeros, zeros, one_hot, nodes, nodes, {}, {}, {}, options).value()));
 }
 
@@ -222,12 +256,16 @@ TEST_CASE("ragged_attention: a NaN of any kind, wherever it stands, reaches the 
         // The element that is NaN; of the 31 rows of three graphs, those that must be.
         const auto check = [&](std::size_t input, std::int64_t element, std::int64_t first, std::int64_t last) {
           Batch batch({5, 6, 20}, 1, 1, 3, 3, dtype_of<T>);
-          batch.plane.values.template data<std::uint8_t>()[25 + 2 * 6 + 3] = 40;  // rows 7 and 8 of the batch, and nobody else
+          batch.plane.values.template data<std::uint8_t>()[25 + 2 * 6 + 3] =
+              40;  // rows 7 and 8 of the batch, and nobody else
           std::memcpy(batch.inputs[input].template data<T>() + element, &bits, sizeof bits);
-          const Tensor y = ragged_attention(batch.inputs[0], batch.inputs[1], batch.inputs[2], batch.queries, batch.keys, batch.plane,
-                                            {batch.inputs[3], batch.inputs[4], batch.inputs[5]}).value();
+          const Tensor y =
+              ragged_attention(batch.inputs[0], batch.inputs[1], batch.inputs[2], batch.queries, batch.keys,
+                               batch.plane, {batch.inputs[3], batch.inputs[4], batch.inputs[5]})
+                  .value();
           INFO(name_of(set) << ", " << name_of(dtype_of<T>) << ", bits " << bits << ", input " << input);
-          for (std::int64_t row = 0; row < 31; ++row) CHECK(std::isnan(y.data<T>()[row * 3]) == (row >= first && row < last));
+          for (std::int64_t row = 0; row < 31; ++row)
+            CHECK(std::isnan(y.data<T>()[row * 3]) == (row >= first && row < last));
           if (input == 2) CHECK_FALSE(std::isnan(y.data<T>()[first * 3 + 1]));  // the other features of a value
         };
         check(0, 7 * 3, 7, 8);
@@ -238,7 +276,8 @@ TEST_CASE("ragged_attention: a NaN of any kind, wherever it stands, reaches the 
     }
   };
   run.operator()<float>(std::vector<std::uint32_t>{0x7FC00000u, 0xFFC00000u, 0x7FFFFFFFu, 0xFFFFFFFFu, 0xFFC00001u});
-  run.operator()<double>(std::vector<std::uint64_t>{std::uint64_t{0x7FF8} << 48, ~std::uint64_t{0} >> 1, ~std::uint64_t{0}});
+  run.operator()<double>(
+      std::vector<std::uint64_t>{std::uint64_t{0x7FF8} << 48, ~std::uint64_t{0} >> 1, ~std::uint64_t{0}});
 }
 
 TEST_CASE("ragged_attention: a segment that is masked whole gives zeros and takes no gradient") {
@@ -254,7 +293,8 @@ TEST_CASE("ragged_attention: a segment that is masked whole gives zeros and take
 
 TEST_CASE("ragged_attention: large logits neither overflow nor vanish") {
   const Ragged nodes = Ragged::single(3);
-  const Tensor q = Tensor::from({1e4f, -1e4f, 0.f}, {3, 1, 1}), k = Tensor::from({1.f, 2.f, -3.f}, {3, 1, 1}), v = Tensor::from({1.f, 2.f, 4.f}, {3, 1, 1});
+  const Tensor q = Tensor::from({1e4f, -1e4f, 0.f}, {3, 1, 1}), k = Tensor::from({1.f, 2.f, -3.f}, {3, 1, 1}),
+               v = Tensor::from({1.f, 2.f, 4.f}, {3, 1, 1});
   const Var y = ragged_attention(Var::leaf(q), Var::leaf(k), Var::leaf(v), nodes, nodes, {}, {}, {}, {.scale = 1.0});
   CHECK(y.value().data<float>()[0] == 2);
   CHECK(y.value().data<float>()[1] == 4);

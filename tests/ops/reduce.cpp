@@ -25,7 +25,8 @@ Tensor reduced(const Tensor& x, int dimension, bool keep, const Fold& fold) {
   }
   return tabulate(Shape(sizes), [&](std::int64_t i) {
     std::vector<double> elements;
-    for (std::int64_t m = 0; m < x.size(dimension); ++m) elements.push_back(values[(i / inner * x.size(dimension) + m) * inner + i % inner]);
+    for (std::int64_t m = 0; m < x.size(dimension); ++m)
+      elements.push_back(values[(i / inner * x.size(dimension) + m) * inner + i % inner]);
     return fold(elements);
   });
 }
@@ -40,9 +41,15 @@ double size_of_terms(const std::vector<double>& x) {
   for (const double value : x) sum += std::abs(value);
   return sum;
 }
-double mean_of(const std::vector<double>& x) { return x.empty() ? 0 : sum_of(x) / static_cast<double>(x.size()); }
-double mean_of_terms(const std::vector<double>& x) { return x.empty() ? 0 : size_of_terms(x) / static_cast<double>(x.size()); }
-double max_of(const std::vector<double>& x) { return *std::max_element(x.begin(), x.end()); }
+double mean_of(const std::vector<double>& x) {
+  return x.empty() ? 0 : sum_of(x) / static_cast<double>(x.size());
+}
+double mean_of_terms(const std::vector<double>& x) {
+  return x.empty() ? 0 : size_of_terms(x) / static_cast<double>(x.size());
+}
+double max_of(const std::vector<double>& x) {
+  return *std::max_element(x.begin(), x.end());
+}
 
 OpCase reduce_case(const std::string& op, const Shape& shape, int dimension, bool keep) {
   const bool all = dimension == shape.rank();
@@ -57,7 +64,8 @@ OpCase reduce_case(const std::string& op, const Shape& shape, int dimension, boo
   const Fold fold = op == "sum" ? sum_of : op == "mean" ? mean_of : max_of;
   const Fold terms = op == "sum" ? size_of_terms : op == "mean" ? mean_of_terms : max_of;
   return {.op = op,
-          .name = shape.str() + (all ? " over all" : " over dimension " + std::to_string(dimension)) + (keep ? ", kept" : ""),
+          .name = shape.str() + (all ? " over all" : " over dimension " + std::to_string(dimension)) +
+                  (keep ? ", kept" : ""),
           .inputs = {x},
           .run = run,
           .expected = [=](std::span<const Tensor> in) { return reduced(in[0], dimension, keep, fold); },
@@ -70,9 +78,19 @@ const RegisterCases cases([] {
   for (const std::string op : {"sum", "mean", "max"}) {
     for (const bool keep : {false, true})
       for (int d = 0; d < 3; ++d) list.push_back(reduce_case(op, {3, 4, 5}, d, keep));
-    for (const auto& [shape, dimension] : std::vector<std::pair<Shape, int>>{
-             {{}, 0}, {{3, 4, 5}, 3}, {{0, 4}, 1}, {{4, 0}, 0}, {{1}, 0}, {{100, 3}, 0}, {{17, 100}, 1}, {{2, 130, 7}, 1}, {{50001}, 1},
-             {{50001, 2}, 0}, {{3, 40001}, 1}, {{700, 65}, 0}, {{300, 300}, 1}})
+    for (const auto& [shape, dimension] : std::vector<std::pair<Shape, int>>{{{}, 0},
+                                                                             {{3, 4, 5}, 3},
+                                                                             {{0, 4}, 1},
+                                                                             {{4, 0}, 0},
+                                                                             {{1}, 0},
+                                                                             {{100, 3}, 0},
+                                                                             {{17, 100}, 1},
+                                                                             {{2, 130, 7}, 1},
+                                                                             {{50001}, 1},
+                                                                             {{50001, 2}, 0},
+                                                                             {{3, 40001}, 1},
+                                                                             {{700, 65}, 0},
+                                                                             {{300, 300}, 1}})
       list.push_back(reduce_case(op, shape, dimension, false));
     if (op == "max") continue;
     list.push_back(reduce_case(op, {0, 4}, 0, false));
@@ -84,9 +102,27 @@ const RegisterCases cases([] {
 
 const RegisterErrors errors([] {
   return std::vector<OpError>{
-      {.op = "sum", .name = "dimension", .call = [] { sum(uniform({3, 4}), 2); }, .text = "sum: dimension: got 2, expected a dimension of [3,4]"},
-      {.op = "mean", .name = "dimension", .call = [] { mean(uniform({3, 4}), -3); }, .text = "mean: dimension: got -3"},
-      {.op = "max", .name = "empty", .call = [] { max(uniform({0, 4}), 0); }, .text = "max: x: got no elements in [0,4]"},
+      {.op = "sum",
+       .name = "dimension",
+       .call =
+           [] {
+             sum(uniform({3, 4}), 2);
+           },
+       .text = "sum: dimension: got 2, expected a dimension of [3,4]"},
+      {.op = "mean",
+       .name = "dimension",
+       .call =
+           [] {
+             mean(uniform({3, 4}), -3);
+           },
+       .text = "mean: dimension: got -3"},
+      {.op = "max",
+       .name = "empty",
+       .call =
+           [] {
+             max(uniform({0, 4}), 0);
+           },
+       .text = "max: x: got no elements in [0,4]"},
   };
 });
 

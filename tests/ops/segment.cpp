@@ -22,7 +22,9 @@ std::int64_t width_of(const Tensor& x) {
   return width;
 }
 
-Ragged ragged(std::initializer_list<std::int64_t> sizes) { return Ragged::from_sizes(std::vector<std::int64_t>(sizes)); }
+Ragged ragged(std::initializer_list<std::int64_t> sizes) {
+  return Ragged::from_sizes(std::vector<std::int64_t>(sizes));
+}
 
 // y[S,...] with y(s, c) built up from the rows of s: y = step(y, x_nc, first row?, rows of s).
 template <class Step>
@@ -61,7 +63,8 @@ std::vector<OpCase> cases_for(const std::string& name, const Ragged& segments, c
   const auto largest = [](double y, double x, bool first, double) { return first || x > y ? x : y; };
   const auto normalised = [=](const Tensor& z) {
     const Tensor top = spread(segments, pooled(segments, z, largest));
-    Tensor a = tabulate(z.shape(), [&](std::int64_t i) { return std::exp(z.data<double>()[i] - top.data<double>()[i]); });
+    Tensor a =
+        tabulate(z.shape(), [&](std::int64_t i) { return std::exp(z.data<double>()[i] - top.data<double>()[i]); });
     const Tensor sum = spread(segments, pooled(segments, a, add));
     for (std::int64_t i = 0; i < a.numel(); ++i) a.data<double>()[i] /= sum.data<double>()[i];
     return a;
@@ -127,7 +130,13 @@ const RegisterErrors errors([] {
   std::vector<OpError> list;
   const auto pooling = [&](const std::string& op, Var (*f)(const Var&, const Ragged&)) {
     list.push_back({.op = op, .name = "other rows", .call = [=] { f(uniform({4, 2}), segments); }, .text = op + ": "});
-    list.push_back({.op = op, .name = "integers", .call = [=] { f(Tensor::zeros({3, 2}, DType::int64), segments); }, .text = "expected float32 or float64"});
+    list.push_back({.op = op,
+                    .name = "integers",
+                    .call =
+                        [=] {
+                          f(Tensor::zeros({3, 2}, DType::int64), segments);
+                        },
+                    .text = "expected float32 or float64"});
   };
   pooling("segment_sum", segment_sum);
   pooling("segment_mean", segment_mean);
@@ -136,7 +145,10 @@ const RegisterErrors errors([] {
   pooling("segment_broadcast", segment_broadcast);
   list.push_back({.op = "segment_sum",
                   .name = "the text names the rows",
-                  .call = [=] { segment_sum(uniform({4, 2}), segments); },
+                  .call =
+                      [=] {
+                        segment_sum(uniform({4, 2}), segments);
+                      },
                   .text = "segment_sum: x: got [4,2], expected [N,...] with N = 3"});
   return list;
 });
@@ -166,7 +178,8 @@ TEST_CASE("segments: a long sum of float32 keeps its digits") {
   const std::int64_t rows = 1 << 20;
   const Tensor x = Tensor::full({rows, 1}, 0.1);
   const double got = segment_sum(x, ragged({rows})).item();
-  CHECK(std::abs(got - static_cast<double>(rows) * static_cast<double>(0.1f)) < 4);  // a single chain of additions is off by thousands
+  CHECK(std::abs(got - static_cast<double>(rows) * static_cast<double>(0.1f)) <
+        4);  // a single chain of additions is off by thousands
 }
 
 }  // namespace atto::test

@@ -48,7 +48,10 @@ OpCase reshape_case(const std::string& name, const Shape& from, const Shape& to)
           .name = name,
           .inputs = {uniform(from)},
           .run = [to](std::span<const Var> in) { return reshape(in[0], to); },
-          .expected = [to](std::span<const Tensor> in) { return tabulate(to, [&](std::int64_t i) { return in[0].data<double>()[i]; }); },
+          .expected =
+              [to](std::span<const Tensor> in) {
+                return tabulate(to, [&](std::int64_t i) { return in[0].data<double>()[i]; });
+              },
           .k = 0};
 }
 
@@ -63,7 +66,8 @@ OpCase concat_case(const std::string& name, const std::vector<Shape>& shapes, in
   return c;
 }
 
-OpCase slice_case(const std::string& name, const Shape& shape, int dimension, int positive, std::int64_t begin, std::int64_t end) {
+OpCase slice_case(const std::string& name, const Shape& shape, int dimension, int positive, std::int64_t begin,
+                  std::int64_t end) {
   return {.op = "slice",
           .name = name,
           .inputs = {uniform(shape)},
@@ -97,53 +101,127 @@ const RegisterCases cases([] {
   list.push_back({.op = "concat",
                   .name = "a part twice",
                   .inputs = {uniform({3, 2})},
-                  .run = [](std::span<const Var> in) { return concat({in[0], in[0]}, 1); },
-                  .expected = [](std::span<const Tensor> in) { return joined(std::vector{in[0], in[0]}, 1); },
-                  .k = 1});
-  list.push_back({.op = "slice",
-                  .name = "parts of a split in another order",
-                  .inputs = {uniform({4, 6})},
                   .run =
                       [](std::span<const Var> in) {
-                        const std::vector<std::int64_t> sizes{1, 0, 3, 2};
-                        const std::vector<Var> parts = split(in[0], sizes, -1);
-                        return concat({parts[3], parts[0], parts[1], parts[2]}, 1);
+                        return concat({in[0], in[0]}, 1);
                       },
                   .expected =
                       [](std::span<const Tensor> in) {
-                        return joined(std::vector{range(in[0], 1, 4, 6), range(in[0], 1, 0, 1), range(in[0], 1, 1, 4)}, 1);
-                      },
-                  .k = 0});
-  list.push_back({.op = "slice",
-                  .name = "parts that overlap",
-                  .inputs = {uniform({4, 9})},
-                  .run = [](std::span<const Var> in) { return concat({slice(in[0], 1, 0, 5), slice(in[0], 1, 4, 9), slice(in[0], 1, 2, 7)}, 0); },
-                  .expected =
-                      [](std::span<const Tensor> in) {
-                        return joined(std::vector{range(in[0], 1, 0, 5), range(in[0], 1, 4, 9), range(in[0], 1, 2, 7)}, 0);
+                        return joined(std::vector{in[0], in[0]}, 1);
                       },
                   .k = 1});
+  list.push_back(
+      {.op = "slice",
+       .name = "parts of a split in another order",
+       .inputs = {uniform({4, 6})},
+       .run =
+           [](std::span<const Var> in) {
+             const std::vector<std::int64_t> sizes{1, 0, 3, 2};
+             const std::vector<Var> parts = split(in[0], sizes, -1);
+             return concat({parts[3], parts[0], parts[1], parts[2]}, 1);
+           },
+       .expected =
+           [](std::span<const Tensor> in) {
+             return joined(std::vector{range(in[0], 1, 4, 6), range(in[0], 1, 0, 1), range(in[0], 1, 1, 4)}, 1);
+           },
+       .k = 0});
+  list.push_back(
+      {.op = "slice",
+       .name = "parts that overlap",
+       .inputs = {uniform({4, 9})},
+       .run =
+           [](std::span<const Var> in) {
+             return concat({slice(in[0], 1, 0, 5), slice(in[0], 1, 4, 9), slice(in[0], 1, 2, 7)}, 0);
+           },
+       .expected =
+           [](std::span<const Tensor> in) {
+             return joined(std::vector{range(in[0], 1, 0, 5), range(in[0], 1, 4, 9), range(in[0], 1, 2, 7)}, 0);
+           },
+       .k = 1});
   return list;
 });
 
 const RegisterErrors errors([] {
   const Var x = uniform({2, 3});
   return std::vector<OpError>{
-      {.op = "reshape", .name = "number of elements", .call = [=] { reshape(x, {4, 2}); }, .text = "reshape"},
-      {.op = "concat", .name = "nothing", .call = [] { concat(std::span<const Var>(), 0); }, .text = "concat: parts: got none"},
-      {.op = "concat", .name = "sizes", .call = [=] { concat({x, uniform({2, 4})}, 0); }, .text = "concat: part 1: got [2,4], expected [2,3]"},
-      {.op = "concat", .name = "ranks", .call = [=] { concat({x, uniform({2})}, 1); }, .text = "concat: part 1: got [2]"},
-      {.op = "concat", .name = "dimension", .call = [=] { concat({x, x}, 2); }, .text = "concat: dimension: got 2"},
-      {.op = "concat", .name = "dimension of a single part", .call = [=] { concat({x}, -3); }, .text = "concat: dimension: got -3"},
-      {.op = "concat", .name = "of scalars", .call = [] { concat({uniform({}), uniform({})}, 0); }, .text = "concat: dimension: got 0"},
-      {.op = "concat", .name = "types", .call = [=] { concat({x, uniform({2, 3}).to(DType::float32)}, 0); }, .text = "concat: parts: got float32, expected float64"},
+      {.op = "reshape",
+       .name = "number of elements",
+       .call =
+           [=] {
+             reshape(x, {4, 2});
+           },
+       .text = "reshape"},
+      {.op = "concat",
+       .name = "nothing",
+       .call = [] { concat(std::span<const Var>(), 0); },
+       .text = "concat: parts: got none"},
+      {.op = "concat",
+       .name = "sizes",
+       .call =
+           [=] {
+             concat({x, uniform({2, 4})}, 0);
+           },
+       .text = "concat: part 1: got [2,4], expected [2,3]"},
+      {.op = "concat",
+       .name = "ranks",
+       .call =
+           [=] {
+             concat({x, uniform({2})}, 1);
+           },
+       .text = "concat: part 1: got [2]"},
+      {.op = "concat",
+       .name = "dimension",
+       .call =
+           [=] {
+             concat({x, x}, 2);
+           },
+       .text = "concat: dimension: got 2"},
+      {.op = "concat",
+       .name = "dimension of a single part",
+       .call = [=] { concat({x}, -3); },
+       .text = "concat: dimension: got -3"},
+      {.op = "concat",
+       .name = "of scalars",
+       .call =
+           [] {
+             concat({uniform({}), uniform({})}, 0);
+           },
+       .text = "concat: dimension: got 0"},
+      {.op = "concat",
+       .name = "types",
+       .call =
+           [=] {
+             concat({x, uniform({2, 3}).to(DType::float32)}, 0);
+           },
+       .text = "concat: parts: got float32, expected float64"},
       {.op = "slice", .name = "beyond the end", .call = [=] { slice(x, 1, 2, 4); }, .text = "slice: range: got 2..4"},
       {.op = "slice", .name = "turned round", .call = [=] { slice(x, 0, 2, 1); }, .text = "slice: range: got 2..1"},
-      {.op = "slice", .name = "before the beginning", .call = [=] { slice(x, 0, -1, 1); }, .text = "slice: range: got -1..1"},
+      {.op = "slice",
+       .name = "before the beginning",
+       .call = [=] { slice(x, 0, -1, 1); },
+       .text = "slice: range: got -1..1"},
       {.op = "slice", .name = "dimension", .call = [=] { slice(x, -3, 0, 1); }, .text = "slice: dimension: got -3"},
-      {.op = "slice", .name = "split: too few", .call = [=] { split(x, std::vector<std::int64_t>{1, 1}, 1); }, .text = "split: sizes: got a sum of 2, expected 3"},
-      {.op = "slice", .name = "split: too many", .call = [=] { split(x, std::vector<std::int64_t>{2, 2}, 1); }, .text = "split: sizes: got a sum of 4, expected 3"},
-      {.op = "slice", .name = "split: negative", .call = [=] { split(x, std::vector<std::int64_t>{-1, 4}, 1); }, .text = "split: sizes: got -1"},
+      {.op = "slice",
+       .name = "split: too few",
+       .call =
+           [=] {
+             split(x, std::vector<std::int64_t>{1, 1}, 1);
+           },
+       .text = "split: sizes: got a sum of 2, expected 3"},
+      {.op = "slice",
+       .name = "split: too many",
+       .call =
+           [=] {
+             split(x, std::vector<std::int64_t>{2, 2}, 1);
+           },
+       .text = "split: sizes: got a sum of 4, expected 3"},
+      {.op = "slice",
+       .name = "split: negative",
+       .call =
+           [=] {
+             split(x, std::vector<std::int64_t>{-1, 4}, 1);
+           },
+       .text = "split: sizes: got -1"},
   };
 });
 
@@ -167,7 +245,10 @@ TEST_CASE("a gradient that passes through a reshape is not added to in place") {
   const Tensor before = seed.clone();
   backward(z, seed);
   CHECK(bit_equal(seed, before));
-  CHECK(mismatch(x.grad(), tabulate({2, 3}, [&](std::int64_t i) { return before.data<double>()[i] + before.data<double>()[i + 6]; }), {}, 1e-15) == "");
+  CHECK(mismatch(
+            x.grad(),
+            tabulate({2, 3}, [&](std::int64_t i) { return before.data<double>()[i] + before.data<double>()[i + 6]; }),
+            {}, 1e-15) == "");
 }
 
 TEST_CASE("shape operations that move nothing cost nothing") {

@@ -47,14 +47,17 @@ OpCase softmax_case(const std::string& name, const Tensor& x) {
           .name = name,
           .inputs = {x},
           .run = [](std::span<const Var> in) { return softmax(in[0]); },
-          .expected = [](std::span<const Tensor> in) {
-            return each_value(in[0], [](const RowOf& row, double v) { return std::exp(v - row.largest) / row.sum; });
-          },
-          .magnitude = [](std::span<const Tensor> in) {
-            return each_value(in[0], [](const RowOf& row, double v) {
-              return v == -kInfinity ? 0 : std::exp(v - row.largest) / row.sum * (1 + row.largest - v);
-            });
-          },
+          .expected =
+              [](std::span<const Tensor> in) {
+                return each_value(in[0],
+                                  [](const RowOf& row, double v) { return std::exp(v - row.largest) / row.sum; });
+              },
+          .magnitude =
+              [](std::span<const Tensor> in) {
+                return each_value(in[0], [](const RowOf& row, double v) {
+                  return v == -kInfinity ? 0 : std::exp(v - row.largest) / row.sum * (1 + row.largest - v);
+                });
+              },
           .k = 3};
 }
 
@@ -63,12 +66,16 @@ OpCase log_softmax_case(const std::string& name, const Tensor& x) {
           .name = name,
           .inputs = {x},
           .run = [](std::span<const Var> in) { return log_softmax(in[0]); },
-          .expected = [](std::span<const Tensor> in) {
-            return each_value(in[0], [](const RowOf& row, double v) { return v - row.largest - std::log(row.sum); });
-          },
-          .magnitude = [](std::span<const Tensor> in) {
-            return each_value(in[0], [](const RowOf& row, double v) { return 1 + row.largest - v + std::log(row.sum); });
-          },
+          .expected =
+              [](std::span<const Tensor> in) {
+                return each_value(in[0],
+                                  [](const RowOf& row, double v) { return v - row.largest - std::log(row.sum); });
+              },
+          .magnitude =
+              [](std::span<const Tensor> in) {
+                return each_value(in[0],
+                                  [](const RowOf& row, double v) { return 1 + row.largest - v + std::log(row.sum); });
+              },
           .k = 3};
 }
 
@@ -77,12 +84,14 @@ OpCase log_sum_exp_case(const std::string& name, const Tensor& x) {
           .name = name,
           .inputs = {x},
           .run = [](std::span<const Var> in) { return log_sum_exp(in[0]); },
-          .expected = [](std::span<const Tensor> in) {
-            return each_row(in[0], [](const RowOf& row) { return row.largest + std::log(row.sum); });
-          },
-          .magnitude = [](std::span<const Tensor> in) {
-            return each_row(in[0], [](const RowOf& row) { return 1 + std::abs(row.largest) + std::log(row.sum); });
-          },
+          .expected =
+              [](std::span<const Tensor> in) {
+                return each_row(in[0], [](const RowOf& row) { return row.largest + std::log(row.sum); });
+              },
+          .magnitude =
+              [](std::span<const Tensor> in) {
+                return each_row(in[0], [](const RowOf& row) { return 1 + std::abs(row.largest) + std::log(row.sum); });
+              },
           .k = 2};
 }
 
@@ -108,15 +117,21 @@ const RegisterCases cases([] {
       {"no rows", uniform({0, 4})},
       {"no columns", uniform({3, 0})},
       {"equal values", Tensor::full({2, 5}, 0.5, DType::float64)},
-      {"values near 10000", tabulate({3, 21}, [](std::int64_t i) { return 10000 - static_cast<double>(i * i % 17) / 4; })},
-      {"values near -10000", tabulate({3, 6}, [](std::int64_t i) { return -10000 + static_cast<double>(i * i % 7) / 2; })},
-      {"far apart", tabulate({3, 5}, [](std::int64_t i) { return i % 5 == i / 5 ? 1e4 : -1e4 * static_cast<double>(i % 3); })},
+      {"values near 10000",
+       tabulate({3, 21}, [](std::int64_t i) { return 10000 - static_cast<double>(i * i % 17) / 4; })},
+      {"values near -10000",
+       tabulate({3, 6}, [](std::int64_t i) { return -10000 + static_cast<double>(i * i % 7) / 2; })},
+      {"far apart",
+       tabulate({3, 5}, [](std::int64_t i) { return i % 5 == i / 5 ? 1e4 : -1e4 * static_cast<double>(i % 3); })},
       {"masked values, and a row of them", masked({4, 7}, 3)},
       {"masked values in vectors", masked({3, 37}, 4)},
       {"several threads", uniform({900, 50}, -5, 5)},
   };
-  const auto from = [](Var (*reference)(const Var&)) { return [=](std::span<const Var> in) { return reference(in[0]); }; };
-  const std::function<Var(std::span<const Var>)> references[] = {from(softmax_reference), from(log_softmax_reference), from(log_sum_exp_reference)};
+  const auto from = [](Var (*reference)(const Var&)) {
+    return [=](std::span<const Var> in) { return reference(in[0]); };
+  };
+  const std::function<Var(std::span<const Var>)> references[] = {from(softmax_reference), from(log_softmax_reference),
+                                                                 from(log_sum_exp_reference)};
   for (const auto& [name, x] : inputs) {
     list.push_back(softmax_case(name, x));
     list.push_back(log_softmax_case(name, x));
@@ -134,8 +149,12 @@ const RegisterErrors errors([] {
   const std::vector<std::pair<std::string, Var (*)(const Var&)>> functions{
       {"softmax", softmax}, {"log_softmax", log_softmax}, {"log_sum_exp", log_sum_exp}};
   for (const auto& [op, run] : functions) {
-    list.push_back({.op = op, .name = "a number", .call = [run = run] { run(uniform({})); }, .text = op + ": x: got []"});
-    list.push_back({.op = op, .name = "no floating type", .call = [run = run] { run(Tensor::zeros({2}, DType::int32)); }, .text = op + ": x: got int32"});
+    list.push_back(
+        {.op = op, .name = "a number", .call = [run = run] { run(uniform({})); }, .text = op + ": x: got []"});
+    list.push_back({.op = op,
+                    .name = "no floating type",
+                    .call = [run = run] { run(Tensor::zeros({2}, DType::int32)); },
+                    .text = op + ": x: got int32"});
   }
   return list;
 });
@@ -148,12 +167,16 @@ TEST_CASE("log_softmax of masked values: -infinity, a row of them zeros without 
       const Var x = Var::leaf(masked({3, columns}, 3).to(dtype));
       const Var y = log_softmax(x);
       backward(y, uniform({3, columns}, 0.5, 1).to(dtype));
-      const Tensor value = y.value().to(DType::float64), gradient = x.grad().to(DType::float64), input = x.value().to(DType::float64);
+      const Tensor value = y.value().to(DType::float64), gradient = x.grad().to(DType::float64),
+                   input = x.value().to(DType::float64);
       for (std::int64_t i = 0; i < value.numel(); ++i) {
         const double v = value.data<double>()[i], g = gradient.data<double>()[i];
         const bool row_of_nothing = i >= 2 * columns, hidden = input.data<double>()[i] == -kInfinity;
-        if (row_of_nothing ? v != 0 || g != 0 : hidden ? v != -kInfinity || !std::isfinite(g) : !std::isfinite(v) || !std::isfinite(g))
-          FAIL_CHECK(name_of(dtype) << ", " << columns << " columns, element " << i << ": value " << v << ", gradient " << g);
+        if (row_of_nothing ? v != 0 || g != 0
+            : hidden       ? v != -kInfinity || !std::isfinite(g)
+                           : !std::isfinite(v) || !std::isfinite(g))
+          FAIL_CHECK(name_of(dtype) << ", " << columns << " columns, element " << i << ": value " << v << ", gradient "
+                                    << g);
       }
     }
   }
@@ -169,7 +192,8 @@ TEST_CASE("a NaN makes its row of a softmax NaN and no other, masked or not") {
           const Var in = x.to(dtype);
           for (const Var& y : {softmax(in), log_softmax(in), log_sum_exp(in)}) {
             const Tensor value = y.value().to(DType::float64);
-            for (std::int64_t i = 0; i < value.numel(); ++i) CHECK(std::isnan(value.data<double>()[i]) == (i < value.numel() / 2));
+            for (std::int64_t i = 0; i < value.numel(); ++i)
+              CHECK(std::isnan(value.data<double>()[i]) == (i < value.numel() / 2));
           }
         }
       }

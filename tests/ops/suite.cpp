@@ -42,7 +42,9 @@ Result run(const OpCase& c, DType dtype, const Function& function) {
   return result;
 }
 
-Result run(const OpCase& c, DType dtype) { return run(c, dtype, c.run); }
+Result run(const OpCase& c, DType dtype) {
+  return run(c, dtype, c.run);
+}
 
 // Empty when both are the same bits, else what differs.
 std::string difference(const Result& a, const Result& b) {
@@ -110,7 +112,8 @@ std::vector<Isa> available_isas() {
 }  // namespace
 
 TEST_CASE("ops: float64 values follow the definition") {
-  for_each_case([](const OpCase& c) { CHECK(value_mismatch(c, run(c, DType::float64).value, DType::float64, kFloat64) == ""); });
+  for_each_case(
+      [](const OpCase& c) { CHECK(value_mismatch(c, run(c, DType::float64).value, DType::float64, kFloat64) == ""); });
 }
 
 TEST_CASE("ops: float32 values and gradients keep their bounds with every instruction set") {
@@ -213,7 +216,8 @@ TEST_CASE("ops: every operation has a case, an error case, documentation and a c
     if (!refused.contains(name)) without_error += " " + name;
     const Schema::Text& text = schema->text();
     if (tested.contains(name) && !(cost[name] > 0) && !text.cost.starts_with("none")) without_cost += " " + name;
-    if (text.formula.empty() || text.cost.empty() || explain(name).find(text.signature) == std::string::npos) without_text += " " + name;
+    if (text.formula.empty() || text.cost.empty() || explain(name).find(text.signature) == std::string::npos)
+      without_text += " " + name;
   }
   for (const std::string& name : tested)
     if (!known.contains(name)) unknown += " " + name;

@@ -22,6 +22,8 @@ inline std::optional<std::filesystem::path> data_folder() {
   return name;
 }
 
-inline void skip_data() { skip("ATTOGRAD_DATA is not set"); }
+inline void skip_data() {
+  skip("ATTOGRAD_DATA is not set");
+}
 
 }  // namespace atto::test

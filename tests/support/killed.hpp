@@ -56,8 +56,9 @@ bool kill_after(std::chrono::nanoseconds delay, Work&& work) {
   return end_of(child) == -SIGKILL;
 }
 
-/// Runs work() in a child and kills it at its n-th stop; before and after each system call is one. True when it was killed,
-/// false when it had fewer stops and ended well; nothing where the system does not let a process be watched, or the work failed.
+/// Runs work() in a child and kills it at its n-th stop; before and after each system call is one. True when it was
+/// killed, false when it had fewer stops and ended well; nothing where the system does not let a process be watched, or
+/// the work failed.
 template <class Work>
 std::optional<bool> kill_at_stop(int n, Work&& work) {
   const pid_t child = start_child([&] {

@@ -1,4 +1,5 @@
-// One object per call of an operation serves every suite: values, gradients, references, threads, instruction sets, guards.
+// One object per call of an operation serves every suite: values, gradients, references, threads, instruction sets,
+// guards.
 //
 //     const RegisterCases cases([] { return std::vector<OpCase>{{.op = "row_scale", .name = "3x4", ...}}; });
 //     const RegisterErrors errors([] { return std::vector<OpError>{{.op = "row_scale", .name = "rank", ...}}; });
@@ -16,8 +17,8 @@
 namespace atto::test {
 
 struct OpCase {
-  std::string op;    ///< name in op_table()
-  std::string name;  ///< "3x4", "no edges", ...
+  std::string op;                   ///< name in op_table()
+  std::string name;                 ///< "3x4", "no edges", ...
   std::vector<Tensor> inputs = {};  ///< float64; all become leaves. What is not differentiable is captured by `run`.
   std::function<Var(std::span<const Var>)> run = {};  ///< the public function; float32 and float64
   /// An independent float64 loop over the definition.
@@ -56,7 +57,8 @@ Tensor uniform(const Shape& shape, double low = -1, double high = 1, std::uint64
 Tensor tabulate(const Shape& shape, const std::function<double(std::int64_t)>& f);
 
 /// Empty when |got - expected| <= relative magnitude for every element (NaN and infinities must be the same), else a
-/// description of the worst one. `got` may be float32; the others are float64, an undefined magnitude stands for |expected|.
+/// description of the worst one. `got` may be float32; the others are float64, an undefined magnitude stands for
+/// |expected|.
 std::string mismatch(const Tensor& got, const Tensor& expected, const Tensor& magnitude, double relative);
 
 }  // namespace atto::test
