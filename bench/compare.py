@@ -160,19 +160,22 @@ class Bench:
         return result
 
     def fastest(self, result, ours, peers):
-        """Of the peers that ran; what the others said becomes a note."""
-        alive = {}
+        """Of the peers that ran and agree with us; what is to be said of the others becomes a note."""
+        alive, apart = {}, {}
         for variant, side in peers.items():
             if side.broken:
                 result["notes"].append(f"peer {variant} stopped: {side.broken}")
             if side.times:
                 alive[variant] = side
-            apart = difference(ours.ready.get("losses", []), side.ready.get("losses", []))
-            if apart is not None:
-                result["difference"] = max(apart, result["difference"] or 0.0)
+                apart[variant] = difference(ours.ready.get("losses", []), side.ready.get("losses", [])) or 0.0
+        agreeing = {variant for variant in alive if apart[variant] <= TOLERANCE}
+        for variant in set(alive) - agreeing if agreeing else ():
+            result["notes"].append(f"peer {variant} is left out: it differs from us, and from the others, by {apart[variant]:.1e}")
+            del alive[variant]
         if not alive:
             return None
         result["peer"] = min(alive, key=lambda variant: alive[variant].median())
+        result["difference"] = max(apart[variant] for variant in alive)
         result["variants"] = {variant: side.median() for variant, side in alive.items()}
         return alive[result["peer"]]
 
