@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include "core/parallel.hpp"
 #include "graph/graph.hpp"
@@ -38,6 +39,18 @@ inline Csr edges_by_source(const Graph& g) {
           .offsets = g.out_offsets().data(),
           .column = g.out_edge().data(),
           .edge = g.out_edge().data()};
+}
+
+/// Calls f(block, begin, end) for the ranges of Graph::in_blocks() or out_blocks(), which depend on the graph alone, in
+/// parallel when it is worth it. `work` counts the elementary operations of all of them, as in parallel_for().
+template <class F>
+void for_blocks(std::span<const std::int32_t> blocks, std::int64_t work, F&& f) {
+  const auto count = static_cast<std::int64_t>(blocks.size()) - 1;
+  const std::int64_t each = std::max<std::int64_t>(1, work / std::max<std::int64_t>(1, count));
+  parallel_chunks(count, 1, each, [&](std::int64_t block, std::int64_t, std::int64_t) {
+    f(block, std::int64_t{blocks[static_cast<std::size_t>(block)]},
+      std::int64_t{blocks[static_cast<std::size_t>(block) + 1]});
+  });
 }
 
 /// Calls f(begin, end) for ranges of rows with about equal work, in parallel when it is worth it. `work_per_entry`

@@ -34,17 +34,9 @@ simd::GatScore<T> score_of(const GatCall<T>& call) {
           .slope = static_cast<T>(call.options.slope)};
 }
 
-// Calls f(block, begin, end) for ranges of rows with about equal numbers of edges, which depend on the graph alone.
-template <class T, class F>
-void for_blocks(const GatCall<T>& call, std::span<const std::int32_t> blocks, F&& f) {
-  const auto count = static_cast<std::int64_t>(blocks.size()) - 1;
-  const std::int64_t per_edge = call.heads * ((call.vector ? 3 : 1) * call.depth + 16);
-  const std::int64_t work =
-      (call.graph.num_edges() + call.graph.num_dst()) * per_edge / std::max<std::int64_t>(1, count);
-  parallel_chunks(count, 1, work, [&](std::int64_t block, std::int64_t, std::int64_t) {
-    f(block, std::int64_t{blocks[static_cast<std::size_t>(block)]},
-      std::int64_t{blocks[static_cast<std::size_t>(block) + 1]});
-  });
+template <class T>
+std::int64_t work_of(const GatCall<T>& call) {
+  return (call.graph.num_edges() + call.graph.num_dst()) * call.heads * ((call.vector ? 3 : 1) * call.depth + 16);
 }
 
 // weights[edge, h] = softmax of the scores over rows begin..end.
@@ -73,7 +65,7 @@ void gat_forward(Cpu, const GatCall<T>& call, T* y) {
   const std::int64_t width = call.heads * call.depth;
   if (width == 0) return;
   with_isa([&]<class Isa>() {
-    for_blocks(call, call.graph.in_blocks(), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+    for_blocks(call.graph.in_blocks(), work_of(call), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
       const std::int64_t first = csr.offsets[begin] * call.heads, last = csr.offsets[end] * call.heads;
       const Storage storage(static_cast<std::size_t>(2 * (last - first)) * sizeof(T), Device{});
       T* scores = reinterpret_cast<T*>(storage.data()) - first;
@@ -106,7 +98,7 @@ void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>
   std::vector<T> vectors(out.vector ? static_cast<std::size_t>(blocks * width)
                                     : 0);  // a sum per block, added up in order
   with_isa([&]<class Isa>() {
-    for_blocks(call, call.graph.in_blocks(), [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
+    for_blocks(call.graph.in_blocks(), work_of(call), [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
       softmax_scores<Isa>(in, begin, end, call, out.dlogit, out.weight);
       simd::edge_dot<Isa>(in, begin, end, heads, call.depth, g, call.value, out.dlogit, fetch_ahead<T>(in, width));
       drop_rows<Isa>(in, begin, end, call, out.dlogit);
@@ -118,7 +110,7 @@ void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>
                                          fetch_ahead<T>(in, width));
     });
     if (!out.value && !out.source) return;
-    for_blocks(call, call.graph.out_blocks(), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+    for_blocks(call.graph.out_blocks(), work_of(call), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
       const std::int64_t ahead = fetch_ahead<T>(back, width);
       if (out.source)
         simd::spmm<Isa>(edges_by_source(call.graph), begin, end, 1, heads, static_cast<const T*>(nullptr), out.dlogit,

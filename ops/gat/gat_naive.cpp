@@ -4,22 +4,18 @@
 #include <cmath>
 #include <limits>
 
-#include "core/parallel.hpp"
 #include "core/tensor.hpp"
+#include "ops/csr_views.hpp"
 #include "ops/gat/gat.hpp"
 
 namespace atto::kernels {
 namespace {
 
-// Calls f(block, node) for all nodes, by ranges of about equal numbers of edges.
+// Calls f(block, node) for all nodes.
 template <class F>
 void for_nodes(std::span<const std::int32_t> blocks, std::int64_t work, F&& f) {
-  const auto count = static_cast<std::int64_t>(blocks.size()) - 1;
-  const std::int64_t per_block = work / std::max<std::int64_t>(1, count);
-  parallel_chunks(count, 1, std::max<std::int64_t>(1, per_block), [&](std::int64_t block, std::int64_t, std::int64_t) {
-    for (std::int32_t node = blocks[static_cast<std::size_t>(block)];
-         node < blocks[static_cast<std::size_t>(block) + 1]; ++node)
-      f(block, node);
+  for_blocks(blocks, work, [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t node = begin; node < end; ++node) f(block, node);
   });
 }
 

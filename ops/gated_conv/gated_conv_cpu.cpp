@@ -24,15 +24,9 @@ simd::GatedConv<T> loops_of(const GatedConvCall<T>& c) {
           .epsilon = c.epsilon};
 }
 
-// Calls f(block, begin, end) for ranges of rows with about equal numbers of edges, which depend on the graph alone.
-template <class F>
-void for_blocks(std::span<const std::int32_t> blocks, std::int64_t edges, std::int64_t width, F&& f) {
-  const auto count = static_cast<std::int64_t>(blocks.size()) - 1;
-  parallel_chunks(count, 1, edges * width * kPerChannel / std::max<std::int64_t>(1, count),
-                  [&](std::int64_t block, std::int64_t, std::int64_t) {
-                    f(block, std::int64_t{blocks[static_cast<std::size_t>(block)]},
-                      std::int64_t{blocks[static_cast<std::size_t>(block) + 1]});
-                  });
+template <class T>
+std::int64_t work_of(const GatedConvCall<T>& call) {
+  return call.graph.num_edges() * call.width * kPerChannel;
 }
 
 }  // namespace
@@ -42,10 +36,9 @@ void gated_conv_forward(Cpu, const GatedConvCall<T>& call, T* y, T* inverse) {
   if (call.width == 0) return;
   const Csr csr = by_destination(call.graph);
   with_isa([&]<class Isa>() {
-    for_blocks(call.graph.in_blocks(), csr.entries, call.width,
-               [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-                 simd::gated_conv<Isa>(csr, begin, end, loops_of(call), y, inverse);
-               });
+    for_blocks(call.graph.in_blocks(), work_of(call), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+      simd::gated_conv<Isa>(csr, begin, end, loops_of(call), y, inverse);
+    });
   });
 }
 
@@ -59,13 +52,12 @@ void gated_conv_backward(Cpu, const GatedConvCall<T>& call, const T* y, const T*
   const bool sums = out.edge && call.kind;  // of kinds: a table per block, added up in order
   const Tensor partial = sums ? Tensor::zeros(Shape{blocks, table}, dtype_of<T>) : Tensor();
   with_isa([&]<class Isa>() {
-    for_blocks(call.graph.in_blocks(), in.entries, width,
-               [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
-                 simd::gated_conv_by_destination<Isa>(in, begin, end, loops_of(call), y, inverse, g, out.scaled,
-                                                      out.dst, sums ? partial.data<T>() + block * table : out.edge);
-               });
+    for_blocks(call.graph.in_blocks(), work_of(call), [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
+      simd::gated_conv_by_destination<Isa>(in, begin, end, loops_of(call), y, inverse, g, out.scaled, out.dst,
+                                           sums ? partial.data<T>() + block * table : out.edge);
+    });
     if (!out.src && !out.value) return;
-    for_blocks(call.graph.out_blocks(), back.entries, width, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+    for_blocks(call.graph.out_blocks(), work_of(call), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
       simd::gated_conv_by_source<Isa>(back, begin, end, loops_of(call), y, out.scaled, out.src, out.value);
     });
   });
