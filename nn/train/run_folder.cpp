@@ -27,6 +27,17 @@ void require_writable(const fs::path& path) {
          "choose another output folder");
 }
 
+// A run that was killed while it wrote a file leaves the unfinished copy behind (core/file.hpp).
+void remove_unfinished_files(const fs::path& path) {
+  std::error_code code;
+  std::vector<fs::path> unfinished;
+  for (const fs::directory_entry& entry : fs::directory_iterator(path, code))
+    if (const std::string name = entry.path().filename().string();
+        name.starts_with('.') && name.find(".tmp.") != std::string::npos)
+      unfinished.push_back(entry.path());
+  for (const fs::path& file : unfinished) fs::remove(file, code);
+}
+
 }  // namespace
 
 RunFolder RunFolder::create(const fs::path& path) {
@@ -47,6 +58,7 @@ RunFolder RunFolder::create(const fs::path& path) {
     fail(path, "the folder is not empty and not that of an earlier run",
          "choose a new or an empty output folder, or resume the run that lies there");
   if (ours) {
+    remove_unfinished_files(path);
     std::vector<fs::path> old{folder.metrics_csv(), folder.metrics_jsonl(), folder.config(), folder.summary(),
                               folder.model(),       folder.checkpoint(),    folder.report()};
     for (const fs::directory_entry& entry : fs::directory_iterator(folder.plots(), code))
@@ -66,6 +78,7 @@ RunFolder RunFolder::resume(const fs::path& path) {
   if (!fs::exists(folder.checkpoint(), code))
     fail(path, "the folder holds no " + folder.checkpoint().filename().string() + ", so there is nothing to resume",
          "start a new run instead");
+  remove_unfinished_files(path);
   return folder;
 }
 

@@ -16,8 +16,8 @@ class RunFolder {
   /// things.
   static RunFolder create(const std::filesystem::path& path);
 
-  /// The folder of a run that goes on; nothing in it is touched. Throws FileError where it does not exist, cannot be
-  /// written to, or holds no checkpoint.
+  /// The folder of a run that goes on; nothing in it is touched, but for unfinished copies of files that a killed run
+  /// left. Throws FileError where it does not exist, cannot be written to, or holds no checkpoint.
   static RunFolder resume(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }

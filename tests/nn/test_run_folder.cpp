@@ -1,3 +1,5 @@
+#include <fstream>
+
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "nn/train/run_folder.hpp"
@@ -72,5 +74,16 @@ TEST_CASE("a run is resumed where its checkpoint lies, and nothing is touched") 
   write_atomically(temporary / "metrics.csv", "m");
   // Also without the marker, which a copy of the folder may have lost.
   CHECK(RunFolder::resume(temporary.path()).checkpoint() == temporary / "checkpoint.safetensors");
+  CHECK(temporary.entries() == 2);
+}
+
+TEST_CASE("what a killed run left unfinished is removed, and nothing else") {
+  TemporaryFolder temporary;
+  write_atomically(temporary / "checkpoint.safetensors", "c");
+  std::ofstream(temporary / ".checkpoint.safetensors.tmp.123.1") << "half";
+  std::ofstream(temporary / ".hidden") << "of somebody else";
+  RunFolder::resume(temporary.path());
+  CHECK(fs::exists(temporary / "checkpoint.safetensors"));
+  CHECK(fs::exists(temporary / ".hidden"));
   CHECK(temporary.entries() == 2);
 }
