@@ -76,7 +76,8 @@ struct Math {
     const bool tiny = x < 1.17549435e-38f;
     const float scaled = tiny ? x * 8388608.0f : x;
     // scaled = 2^e m with m in [2/3, 4/3)
-    const std::int32_t above = float_to_bits(scaled) - 0x3F2AAAAB;
+    // Unsigned, because the difference wraps for negative numbers, whose result is not used.
+    const auto above = static_cast<std::int32_t>(static_cast<std::uint32_t>(float_to_bits(scaled)) - 0x3F2AAAABu);
     const float e = static_cast<float>(above >> 23) - (tiny ? 23.0f : 0.0f);
     const float f = bits_to_float((above & 0x007FFFFF) + 0x3F2AAAAB) - 1.0f;
     float q = fma(-0x1.07bf22p-3f, f, 0x1.1e728ep-3f);
