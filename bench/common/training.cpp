@@ -31,10 +31,11 @@ struct Study {
 
 class Training final : public Workload {
  public:
-  explicit Training(Study study)
+  Training(Study study, DType dtype)
       : study_(std::move(study)),
         data_(study_.dataset, study_.preparation),
         objective_(Objective::of(study_.dataset)),
+        root_({.seed = 3, .dtype = dtype}),
         model_(root_, study_.model) {
     const AdamOptions adam{.learning_rate = study_.learning_rate, .weight_decay = 1e-5};
     if (study_.decoupled) optimiser_ = std::make_unique<AdamW>(root_, adam);
@@ -88,8 +89,10 @@ class Training final : public Workload {
   double step(int b) {
     const auto begin = static_cast<std::ptrdiff_t>(b * study_.batch);
     const auto size = std::min<std::ptrdiff_t>(study_.batch, std::ssize(study_.order) - begin);
-    const Batch batch =
+    Batch batch =
         data_.batch(std::span(study_.order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size)));
+    for (Tensor* tensor : {&batch.x, &batch.encoding, &batch.y})
+      if (tensor->defined() && tensor->dtype() == DType::float32) *tensor = tensor->to(root_.options().dtype);
     root_.zero_grad();
     const Var loss = objective_.loss(model_(batch), batch.y);
     const double value = loss.item();
@@ -102,7 +105,7 @@ class Training final : public Workload {
   Study study_;
   PreparedData data_;
   Objective objective_;
-  Model root_{{.seed = 3}};
+  Model root_;
   GraphModel model_;
   std::unique_ptr<Optimiser> optimiser_;
 };
@@ -196,11 +199,11 @@ Study cluster_study(const WorkloadOptions& options) {
 
 std::unique_ptr<Workload> make_training(const std::string& name, const WorkloadOptions& options) {
   if (name == "nci1-random" || name == "nci1-sorted")
-    return std::make_unique<Training>(tu_study("NCI1", name == "nci1-sorted", options));
+    return std::make_unique<Training>(tu_study("NCI1", name == "nci1-sorted", options), options.dtype);
   if (name == "proteins-random" || name == "proteins-sorted")
-    return std::make_unique<Training>(tu_study("PROTEINS_full", name == "proteins-sorted", options));
-  if (name == "zinc") return std::make_unique<Training>(zinc_study(options));
-  if (name == "cluster") return std::make_unique<Training>(cluster_study(options));
+    return std::make_unique<Training>(tu_study("PROTEINS_full", name == "proteins-sorted", options), options.dtype);
+  if (name == "zinc") return std::make_unique<Training>(zinc_study(options), options.dtype);
+  if (name == "cluster") return std::make_unique<Training>(cluster_study(options), options.dtype);
   return nullptr;
 }
 

@@ -14,6 +14,7 @@ namespace atto::bench {
 struct WorkloadOptions {
   bool quick = false;               ///< tiny sizes: a smoke test, no measurement
   double dropout = 0.5;             ///< of attention weights in whole models
+  DType dtype = DType::float32;     ///< of whole models; float64 where losses are compared
   std::filesystem::path data = {};  ///< folder with tu/NCI1 and tu/PROTEINS_full
 };
 
