@@ -10,6 +10,7 @@
 #include "core/parallel.hpp"
 #include "core/shape.hpp"
 #include "core/storage.hpp"
+#include "core/sum.hpp"
 
 namespace atto::blas {
 namespace {
@@ -59,8 +60,17 @@ void transpose(std::int64_t rows, std::int64_t columns, const double* a, double*
   cblas_domatcopy(CblasRowMajor, CblasTrans, to_blas(rows), to_blas(columns), 1, a, to_blas(columns), b, to_blas(rows));
 }
 
-// Multiply-adds that one tile should hold: about 50 microseconds of a core.
-constexpr std::int64_t kTileWork = std::int64_t{1} << 22;
+// Multiply-adds that one tile should hold: about 10 microseconds of a core, so that the layers of a small batch (some
+// hundred rows of 64 numbers) keep several threads busy.
+constexpr std::int64_t kTileWork = std::int64_t{1} << 19;
+// Partial results of a product that is cut along its inner dimension, at most.
+constexpr std::int64_t kMaxSlices = 32;
+
+// How many items of `work_per_item` multiply-adds make a tile: a multiple of 32, and not so few that packing the other
+// operand costs more than multiplying.
+std::int64_t tile_of(std::int64_t work_per_item) {
+  return std::max<std::int64_t>(64, kTileWork / std::max<std::int64_t>(1, work_per_item) / 32 * 32);
+}
 
 // Products with a long inner dimension and a small result (weight gradients) are cut along k into partial results that
 // are added in order; others are cut along the rows of C.
@@ -76,11 +86,8 @@ void gemm_split_k(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t
                  tb ? b + begin : b + begin * n, tb ? k : n, T{0}, sums + index * size, n);
   });
   parallel_for(size, slices, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      T sum = beta == T{0} ? T{0} : beta * c[i];
-      for (std::int64_t s = 0; s < slices; ++s) sum += sums[s * size + i];
-      c[i] = sum;
-    }
+    for (std::int64_t i = begin; i < end; ++i) c[i] = beta == T{0} ? T{0} : beta * c[i];
+    for (std::int64_t s = 0; s < slices; ++s) add_into(end - begin, sums + s * size + begin, c + begin);
   });
 }
 
@@ -119,8 +126,7 @@ void gemm_tile(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k,
 template <class T>
 RightFactor<T>::RightFactor(bool transpose_b, std::int64_t rows, std::int64_t n, std::int64_t k, const T* b)
     : transpose_(transpose_b), n_(n), k_(k), b_(b) {
-  part_ = std::max<std::int64_t>(
-      128, kTileWork / std::max<std::int64_t>(1, n * k) / 32 * 32);  // fewer do not pay for packing b
+  part_ = tile_of(n * k);
   if (!transpose_b || rows < 256 || unpacked_part<T>(n, k) == 0) return;
   copy_ = Storage(static_cast<std::size_t>(n * k) * sizeof(T), Device{});
   transpose(n, k, b, reinterpret_cast<T*>(copy_.data()));
@@ -137,11 +143,11 @@ template <class T>
 void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, const T* b, T beta,
           T* c) {
   if (m == 0 || n == 0) return;
-  const std::int64_t slice = std::max<std::int64_t>(512, kTileWork / std::max<std::int64_t>(1, m * n) / 64 * 64);
-  if (k >= 2 * slice && k >= 4 * std::max(m, n)) return gemm_split_k<T>(ta, tb, m, n, k, slice, alpha, a, b, beta, c);
+  const std::int64_t slice = std::max(tile_of(m * n), (k + kMaxSlices - 1) / kMaxSlices);
+  if (k >= 2 * slice && k >= 2 * std::max(m, n)) return gemm_split_k<T>(ta, tb, m, n, k, slice, alpha, a, b, beta, c);
   const RightFactor<T> factor(tb, ta ? 0 : m, n, k, b);
   if (m <= factor.part()) {  // few rows, perhaps long ones
-    const std::int64_t width = std::max<std::int64_t>(128, kTileWork / std::max<std::int64_t>(1, m * k) / 32 * 32);
+    const std::int64_t width = tile_of(m * k);
     parallel_chunks(n, width, m * std::max<std::int64_t>(1, k),
                     [&](std::int64_t, std::int64_t begin, std::int64_t end) {
                       gemm_tile<T>(ta, tb, m, end - begin, k, alpha, a, ta ? m : k, tb ? b + begin * k : b + begin,

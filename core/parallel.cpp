@@ -99,7 +99,7 @@ class Team {
   std::atomic_flag busy = ATOMIC_FLAG_INIT;
 
  private:
-  static constexpr int kSpins = 2000;  // some ten microseconds: the next loop of a training step is seldom farther
+  static constexpr int kSpins = 10000;  // some 100 microseconds: the next loop of a training step is seldom farther
 
   void serve() {
     inside = true;

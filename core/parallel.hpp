@@ -20,10 +20,10 @@ using ChunkBody = void (*)(void* context, std::int64_t chunk);
 void run_chunks(std::int64_t chunks, bool use_threads, void* context, ChunkBody body);
 }  // namespace detail
 
-/// Work below this many elementary operations (about 50 microseconds) stays on the calling thread.
-inline constexpr std::int64_t kSerialWork = 1 << 16;
+/// Work below this many elementary operations (some microseconds) stays on the calling thread.
+inline constexpr std::int64_t kSerialWork = 1 << 14;
 /// Elementary operations that a chunk should hold, so that handing it out costs little beside doing it.
-inline constexpr std::int64_t kChunkWork = 1 << 14;
+inline constexpr std::int64_t kChunkWork = 1 << 13;
 
 /// Cuts 0..n into chunks of `chunk` items (the last may be shorter) and calls f(index, begin, end) for each, in
 /// parallel when n * work_per_item is worth it. For partial results that are combined in order of `index` afterwards.
