@@ -10,6 +10,10 @@
 #include <string>
 #include <utility>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "core/error.hpp"
 #include "core/regions.hpp"
 
@@ -111,6 +115,18 @@ void give_back(Arena& a) {
   }
 }
 
+// Regions of some megabytes lie on huge pages where the system has them: fewer faults, and fewer misses of the table of
+// pages where a graph's rows are gathered.
+void* ask_system(std::size_t size) {
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  if (size < 2 * kHugePage) return std::aligned_alloc(kAlignment, size);
+  void* memory = std::aligned_alloc(kHugePage, size);
+#if defined(__linux__)
+  if (memory != nullptr) ::madvise(memory, size, MADV_HUGEPAGE);
+#endif
+  return memory;
+}
+
 // With the arena locked: `size` bytes, or fewer down to `least`, from the system. What is cached is given back where
 // the limit or the system leaves no room; MemoryError, with what the caller asked for, where that does not help.
 std::pair<void*, std::size_t> ask_system(Arena& a, std::size_t size, std::size_t least, std::size_t asked) {
@@ -121,8 +137,8 @@ std::pair<void*, std::size_t> ask_system(Arena& a, std::size_t size, std::size_t
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (left() >= least) {
       size = std::clamp(left(), least, size) / kAlignment * kAlignment;
-      void* memory = std::aligned_alloc(kAlignment, size);
-      if (memory == nullptr && size > least) memory = std::aligned_alloc(kAlignment, size = least);
+      void* memory = ask_system(size);
+      if (memory == nullptr && size > least) memory = ask_system(size = least);
       if (memory != nullptr) {
         ++a.statistics.system_calls;
         a.statistics.reserved += static_cast<std::int64_t>(size);
