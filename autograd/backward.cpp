@@ -112,6 +112,13 @@ void Gradients::add(std::size_t i, Tensor gradient) {
   send(input, std::move(gradient));
 }
 
+Tensor Gradients::collected(std::size_t i) {
+  Node& input = *node_->inputs[i];
+  if (!input.grad.defined() || anomaly_enabled()) return {};
+  own_grad(input);
+  return input.grad;
+}
+
 void Gradients::add_slice(std::size_t i, int dimension, std::int64_t begin, const Tensor& gradient) {
   if (!wants(i)) return;
   Node& input = *node_->inputs[i];

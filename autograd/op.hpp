@@ -25,6 +25,9 @@ class Gradients {
   bool wants(std::size_t i) const;
   /// Adds a gradient to input i; its shape is that of the input, or a shape to which the input was broadcast.
   void add(std::size_t i, Tensor gradient);
+  /// What input i has collected so far, for an operation that can add to it in place, as a matrix product can;
+  /// undefined when nothing has come yet, or when add() must look at every gradient (AnomalyMode). Needs wants(i).
+  Tensor collected(std::size_t i);
   /// Adds a gradient to the places begin, begin + 1, ... of a dimension of input i: what slices and their kind send
   /// back without a tensor full of zeros each.
   void add_slice(std::size_t i, int dimension, std::int64_t begin, const Tensor& gradient);

@@ -63,14 +63,6 @@ void transpose(std::int64_t rows, std::int64_t columns, const double* a, double*
 // Multiply-adds that one tile should hold: about 10 microseconds of a core, so that the layers of a small batch (some
 // hundred rows of 64 numbers) keep several threads busy.
 constexpr std::int64_t kTileWork = std::int64_t{1} << 19;
-// Partial results of a product that is cut along its inner dimension, at most.
-constexpr std::int64_t kMaxSlices = 32;
-
-// How many items of `work_per_item` multiply-adds make a tile: a multiple of 32, and not so few that packing the other
-// operand costs more than multiplying.
-std::int64_t tile_of(std::int64_t work_per_item) {
-  return std::max<std::int64_t>(64, kTileWork / std::max<std::int64_t>(1, work_per_item) / 32 * 32);
-}
 
 // Products with a long inner dimension and a small result (weight gradients) are cut along k into partial results that
 // are added in order; others are cut along the rows of C.
@@ -92,6 +84,11 @@ void gemm_split_k(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t
 }
 
 }  // namespace
+
+std::int64_t tile_of(std::int64_t work_per_item) {
+  // Fewer than 64 rows do not pay for packing the other operand.
+  return std::max<std::int64_t>(64, kTileWork / std::max<std::int64_t>(1, work_per_item) / 32 * 32);
+}
 
 void keep_to_this_thread() {
   thread_local bool told = false;

@@ -88,27 +88,41 @@ class LinearOp final : public Op {
   }
 
   void backward(const Tensor& gradient, Gradients& gradients) override {
-    dispatch(x_, "linear", [&]<class T>(auto device) {
-      const Tensor dz = activation_ == Activation::none
-                            ? gradient
-                            : Tensor::empty(gradient.shape(), gradient.dtype(), gradient.device());
+    // Where the weights are small all three gradients come from one pass over the rows; else from matrix products of
+    // their own, which need no partial sums of the size of the weights.
+    constexpr std::int64_t kSmallWeight = std::int64_t{1} << 16;
+    const bool one_pass = outputs_ * inputs_ <= kSmallWeight;
+    dispatch(gradient, "linear", [&]<class T>(auto device) {
+      const auto pointer = [](const Tensor& tensor) { return tensor.defined() ? tensor.data<T>() : nullptr; };
+      Tensor fresh[3];
+      const auto target = [&](std::size_t i, const Shape& shape) -> kernels::GradientTarget<T> {
+        if (!gradients.wants(i)) return {};
+        if (const Tensor so_far = gradients.collected(i); so_far.defined()) return {so_far.data<T>(), true};
+        fresh[i] = Tensor::empty(shape, gradient.dtype(), gradient.device());
+        return {fresh[i].data<T>(), false};
+      };
+      const auto dx = target(0, x_.shape()), dw = target(1, weight_.shape());
       with_functor(activation_, [&]<class F>() {
-        if constexpr (!std::is_same_v<F, pointwise::Identity>)
+        if (one_pass)
+          return kernels::linear_backward<F>(device, rows_, outputs_, inputs_, pointer(x_), pointer(weight_),
+                                             pointer(z_), pointer(y_), gradient.data<T>(), dx, dw,
+                                             target(2, Shape{outputs_}));
+        Tensor dz = gradient;
+        if constexpr (!std::is_same_v<F, pointwise::Identity>) {
+          dz = Tensor::empty(gradient.shape(), gradient.dtype(), gradient.device());
           kernels::pointwise_gradient(device, F{}, dz.numel(), z_.data<T>(), y_.data<T>(), gradient.data<T>(),
                                       dz.data<T>());
+        }
+        if (dx.to)
+          blas::gemm<T>(false, false, rows_, inputs_, outputs_, T{1}, dz.data<T>(), weight_.data<T>(),
+                        T(dx.add ? 1 : 0), dx.to);
+        if (dw.to)
+          blas::gemm<T>(true, false, outputs_, inputs_, rows_, T{1}, dz.data<T>(), x_.data<T>(), T(dw.add ? 1 : 0),
+                        dw.to);
+        if (gradients.wants(2)) fresh[2] = sum_to(dz, Shape{outputs_});
       });
-      if (gradients.wants(0)) {
-        const Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), gradient.device());
-        blas::gemm<T>(false, false, rows_, inputs_, outputs_, T{1}, dz.data<T>(), weight_.data<T>(), T{0},
-                      dx.data<T>());
-        gradients.add(0, dx);
-      }
-      if (gradients.wants(1)) {
-        const Tensor dw = Tensor::empty(weight_.shape(), weight_.dtype(), gradient.device());
-        blas::gemm<T>(true, false, outputs_, inputs_, rows_, T{1}, dz.data<T>(), x_.data<T>(), T{0}, dw.data<T>());
-        gradients.add(1, dw);
-      }
-      if (gradients.wants(2)) gradients.add(2, sum_to(dz, Shape{outputs_}));
+      for (std::size_t i = 0; i < 3; ++i)
+        if (fresh[i].defined()) gradients.add(i, std::move(fresh[i]));
     });
   }
 

@@ -29,6 +29,20 @@ template <class F, class T>
 void linear(Cpu, std::int64_t rows, std::int64_t outputs, std::int64_t inputs, const T* x, const T* weight,
             const T* bias, T* z, T* y);
 
+/// A result of a backward pass: nowhere, or to be written, or to be added to what is there.
+template <class T>
+struct GradientTarget {
+  T* to = nullptr;
+  bool add = false;
+};
+
+/// dx, dW and db of linear() from dy, in one pass over the rows. x, weight, z and y may be null where they are not
+/// read.
+template <class F, class T>
+void linear_backward(Cpu, std::int64_t rows, std::int64_t outputs, std::int64_t inputs, const T* x, const T* weight,
+                     const T* z, const T* y, const T* dy, GradientTarget<T> dx, GradientTarget<T> dweight,
+                     GradientTarget<T> dbias);
+
 /// z_no += b_o, y = f(z) on the calling thread, for an instruction set.
 template <class Isa, class F, class T>
 void bias_activation_chunk(std::int64_t rows, std::int64_t columns, const T* bias, T* z, T* y);

@@ -8,18 +8,21 @@ namespace atto::kernels {
 
 template <class Isa, class F, class T>
 void bias_activation_chunk(std::int64_t rows, std::int64_t columns, const T* bias, T* z, T* y) {
-  if (bias)
-    for (std::int64_t n = 0; n < rows; ++n) {
-      T* __restrict row = z + n * columns;
-      for (std::int64_t o = 0; o < columns; ++o) row[o] += bias[o];
-    }
   const F f{};
-  if (z == y)
-    for (std::int64_t i = 0; i < rows * columns; ++i) y[i] = f.template f<simd::Math<Isa>>(y[i]);
-  else {
-    const T* __restrict from = z;
-    T* __restrict to = y;
-    for (std::int64_t i = 0; i < rows * columns; ++i) to[i] = f.template f<simd::Math<Isa>>(from[i]);
+  for (std::int64_t n = 0; n < rows; ++n) {
+    T* __restrict row = z + n * columns;
+    if (bias && z == y) {
+      for (std::int64_t o = 0; o < columns; ++o) row[o] = f.template f<simd::Math<Isa>>(row[o] + bias[o]);
+      continue;
+    }
+    if (bias)
+      for (std::int64_t o = 0; o < columns; ++o) row[o] += bias[o];
+    if (z == y) {
+      for (std::int64_t o = 0; o < columns; ++o) row[o] = f.template f<simd::Math<Isa>>(row[o]);
+    } else {
+      T* __restrict to = y + n * columns;
+      for (std::int64_t o = 0; o < columns; ++o) to[o] = f.template f<simd::Math<Isa>>(row[o]);
+    }
   }
 }
 
