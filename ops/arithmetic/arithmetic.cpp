@@ -42,6 +42,10 @@ class Binary final : public Op {
                        static_cast<double>(shape_.numel()) * static_cast<double>(size_of(a_.dtype()));
     return {.flops = static_cast<double>(shape_.numel()) * F::kFlops, .bytes = bytes};
   }
+  // A pass per gradient that is not just dy.
+  double backward_factor() const override {
+    return std::is_same_v<F, arithmetic::Add> ? 0 : std::is_same_v<F, arithmetic::Sub> ? 1 : 2;
+  }
 
  private:
   Tensor run(kernels::Part part, const Tensor& gradient) const {

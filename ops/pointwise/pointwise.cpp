@@ -43,6 +43,7 @@ class Pointwise final : public Op {
   Cost cost() const override {
     return {.flops = static_cast<double>(F::kFlops * x_.numel()), .bytes = static_cast<double>(2 * x_.bytes())};
   }
+  double backward_factor() const override { return 1.5; }  // dy and x or y in, dx out
 
  private:
   const Schema* schema_;
