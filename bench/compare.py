@@ -135,7 +135,7 @@ class Bench:
         """What bench/roofline, run once for all its rows, says of a kernel."""
         if self.shares is None:
             command = [str(self.options.side.parent / "roofline"), "--json", "--threads", str(self.options.threads)]
-            ran = subprocess.run(command + (["--quick"] if self.options.quick else []), check=True, capture_output=True, text=True)
+            ran = subprocess.run(command + (["--quick"] if self.options.quick else []), check=True, stdout=subprocess.PIPE, text=True)
             self.shares = json.loads(ran.stdout)
         found = next(r for r in self.shares["rows"] if r["name"] == row.workload)
         return dict(peer="model", ours_median=found["median_ms"], ours_minimum=found["minimum_ms"], peer_median=found["model_ms"],
