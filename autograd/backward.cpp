@@ -18,7 +18,7 @@ void own_grad(Node& node) {
   if (!node.own_grad_storage && !node.grad.storage().unique()) node.grad = node.grad.clone();
 }
 
-void send(Node& node, Tensor gradient) {
+void send(Node& node, Tensor&& gradient) {
   if (!node.grad.defined()) {
     node.grad = std::move(gradient);
     return;
@@ -57,36 +57,56 @@ class EarlierGradients {
   EarlierGradients& operator=(const EarlierGradients&) = delete;
   ~EarlierGradients() {
     for (const auto& [leaf, before] : list_) {
-      if (leaf.node()->own_grad_storage) leaf.node()->grad.copy_from(before);
-      else leaf.node()->grad = before;
+      if (leaf->own_grad_storage) leaf->grad.copy_from(before);
+      else leaf->grad = before;
     }
   }
 
-  void set_aside(const Var& leaf) {
-    Node& node = *leaf.node();
-    if (!node.grad.defined() || !node.extras || node.extras->hooks.empty()) return;
-    list_.emplace_back(leaf, node.own_grad_storage ? node.grad.clone() : node.grad);
-    node.clear_grad();
+  void set_aside(Node& leaf) {
+    if (!leaf.grad.defined() || !leaf.extras || leaf.extras->hooks.empty()) return;
+    list_.emplace_back(&leaf, leaf.own_grad_storage ? leaf.grad.clone() : leaf.grad);
+    leaf.clear_grad();
   }
 
   void add_back() {
-    for (const auto& [leaf, before] : list_) send(*leaf.node(), before);
+    for (const auto& [leaf, before] : list_) send(*leaf, Tensor(before));
     list_.clear();
   }
 
  private:
-  std::vector<std::pair<Var, Tensor>> list_;
+  std::vector<std::pair<Node*, Tensor>> list_;
+};
+
+// Nodes that are done with: they let go of their inputs together at the end, the last one first. Until then each is
+// kept by those that it went into, and the walk needs no references of its own.
+class Finished {
+ public:
+  Finished() = default;
+  Finished(const Finished&) = delete;
+  Finished& operator=(const Finished&) = delete;
+  ~Finished() {
+    for (; last_; last_ = std::exchange(last_->next_dying, nullptr)) last_->inputs.clear();
+  }
+  void add(Node& node) {
+    node.op.reset();
+    node.freed = true;
+    node.next_dying = std::exchange(last_, &node);
+  }
+
+ private:
+  Node* last_ = nullptr;
 };
 
 }  // namespace
 
 bool Gradients::wants(std::size_t i) const {
-  return node_->inputs[i].requires_grad();
+  const Node* input = node_->inputs[i];
+  return input && input->requires_grad;
 }
 
 void Gradients::add(std::size_t i, Tensor gradient) {
   if (!wants(i)) return;
-  Node& input = *node_->inputs[i].node();
+  Node& input = *node_->inputs[i];
   if (anomaly_enabled()) search(*node_, i, gradient);
   if (gradient.shape() != input.value.shape()) gradient = sum_to(gradient, input.value.shape());
   send(input, std::move(gradient));
@@ -94,7 +114,7 @@ void Gradients::add(std::size_t i, Tensor gradient) {
 
 void Gradients::add_slice(std::size_t i, int dimension, std::int64_t begin, const Tensor& gradient) {
   if (!wants(i)) return;
-  Node& input = *node_->inputs[i].node();
+  Node& input = *node_->inputs[i];
   const Shape& shape = input.value.shape();
   const int d = dimension < 0 ? dimension + shape.rank() : dimension;
   const std::int64_t length = gradient.size(d);
@@ -137,11 +157,9 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
   // Users are created after their inputs, so descending sequence is a topological order.
   static std::atomic<std::uint64_t> passes{0};
   const std::uint64_t pass = 1 + passes.fetch_add(1, std::memory_order_relaxed);
-  std::vector<Var> order;  // keeps what is still to come, while users let go of it
-  std::vector<const Var*> stack{&root};
+  std::vector<Node*> order, stack{root.node()};
   while (!stack.empty()) {
-    const Var& value = *stack.back();
-    Node* node = value.node();
+    Node* node = stack.back();
     stack.pop_back();
     if (!node->requires_grad || node->pass == pass) continue;
     node->pass = pass;
@@ -151,24 +169,24 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
                         .got = "a graph that an earlier backward has freed",
                         .expected = {},
                         .hint = "pass {.retain_graph = true} to the earlier call, or compute the value again"});
-    order.push_back(value);
-    for (const Var& input : node->inputs)
-      if (input.defined()) stack.push_back(&input);
+    order.push_back(node);
+    for (Node* input : node->inputs)
+      if (input) stack.push_back(input);
   }
-  const auto later = [](const Var& a, const Var& b) { return a.node()->sequence > b.node()->sequence; };
-  if (!std::is_sorted(order.begin(), order.end(), later)) std::sort(order.begin(), order.end(), later);
+  const auto later = [](const Node* a, const Node* b) { return a->sequence > b->sequence; };
+  if (!std::is_sorted(order.begin(), order.end(), later)) std::stable_sort(order.begin(), order.end(), later);
 
+  const Var keep(root);  // whatever hooks do to the caller's
+  Finished finished;
   // A retained gradient of an earlier pass must not flow twice.
   EarlierGradients earlier;
-  for (const Var& value : order) {
-    if (value.node()->op) value.node()->grad = {};
-    else earlier.set_aside(value);
+  for (Node* node : order) {
+    if (node->op) node->grad.let_go();
+    else earlier.set_aside(*node);
   }
   send(*root.node(), std::move(gradient));
 
-  for (Var& value : order) {
-    const Var keep = std::exchange(value, {});  // frees the value, too, unless somebody holds it
-    Node* node = keep.node();
+  for (Node* node : order) {
     run_hooks(*node);
     if (!node->op) continue;
     if (node->grad.defined()) {
@@ -178,12 +196,8 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
       node->op->backward(node->grad, gradients);
       call.record(*node->op, true);
     }
-    if (!node->retain_grad) node->grad = {};
-    if (!options.retain_graph) {
-      node->op.reset();
-      node->inputs.clear();
-      node->freed = true;
-    }
+    if (!node->retain_grad) node->grad.let_go();
+    if (!options.retain_graph) finished.add(*node);
   }
   earlier.add_back();
 }

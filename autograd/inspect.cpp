@@ -22,10 +22,10 @@ std::vector<const Node*> reachable(const Var& root) {
     stack.pop_back();
     if (std::exchange(seen[node], true)) continue;
     order.push_back(node);
-    for (const Var& input : node->inputs)
-      if (input.defined()) stack.push_back(input.node());
+    for (std::size_t i = node->inputs.size(); i-- > 0;)  // so that the first one comes first
+      if (node->inputs[i]) stack.push_back(node->inputs[i]);
   }
-  std::sort(order.begin(), order.end(), [](const Node* a, const Node* b) { return a->sequence < b->sequence; });
+  std::stable_sort(order.begin(), order.end(), [](const Node* a, const Node* b) { return a->sequence < b->sequence; });
   return order;
 }
 
@@ -44,7 +44,13 @@ double norm(const Tensor& tensor) {
   });
 }
 
+// Known also when the value itself was let go.
+std::string type(const Tensor& tensor) {
+  return std::string(name_of(tensor.dtype())) + tensor.shape().str();
+}
+
 std::string range(const Tensor& tensor) {
+  if (!tensor.defined()) return "value let go";
   if (tensor.numel() == 0) return "empty";
   return visit_any(tensor.dtype(), [&]<class T>() {
     const auto [low, high] = std::minmax_element(tensor.values<T>().begin(), tensor.values<T>().end());
@@ -71,12 +77,12 @@ std::string to_string(const Var& root) {
     number[node] = id;
     fmt::format_to(std::back_inserter(text), "%{} = {}(", id, label(*node));
     bool first = true;
-    for (const Var& input : node->inputs) {
+    for (const Node* input : node->inputs) {
       text += first ? "" : ", ";
-      text += input.defined() ? fmt::format("%{}", number.at(input.node())) : "none";
+      text += input ? fmt::format("%{}", number.at(input)) : "none";
       first = false;
     }
-    fmt::format_to(std::back_inserter(text), ") : {}{}\n", node->value.str(), node->requires_grad ? "" : " constant");
+    fmt::format_to(std::back_inserter(text), ") : {}{}\n", type(node->value), node->requires_grad ? "" : " constant");
   }
   return text;
 }
@@ -89,9 +95,9 @@ std::string dot(const Var& root) {
     number[node] = id;
     const std::string gradient = node->grad.defined() ? fmt::format("|gradient norm {:.4g}", norm(node->grad)) : "";
     fmt::format_to(std::back_inserter(text), "  n{} [label=\"{{{}|{}|{}{}}}\"{}];\n", id, escape(label(*node)),
-                   node->value.str(), escape(range(node->value)), gradient, node->op ? ", style=rounded" : "");
-    for (const Var& input : node->inputs)
-      if (input.defined()) fmt::format_to(std::back_inserter(text), "  n{} -> n{};\n", number.at(input.node()), id);
+                   type(node->value), escape(range(node->value)), gradient, node->op ? ", style=rounded" : "");
+    for (const Node* input : node->inputs)
+      if (input) fmt::format_to(std::back_inserter(text), "  n{} -> n{};\n", number.at(input), id);
   }
   return text + "}\n";
 }

@@ -2,6 +2,7 @@
 // What an operation is: a forward that computes, a backward that differentiates, and a cost that says what both should
 // take.
 
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -13,6 +14,7 @@
 namespace atto {
 
 struct Node;
+class Var;
 
 /// Where backward leaves its results. The tape adds up what several users of a value send, sums out broadcast
 /// dimensions, and drops what nobody wants.
@@ -31,7 +33,8 @@ class Gradients {
   Node* node_;
 };
 
-/// One recorded call. Members hold the options and what backward needs; they are freed with the tape.
+/// One recorded call. Members hold the options and what backward needs, and nothing else that is large: a value that no
+/// operation has saved goes with its last Var. They are freed in backward.
 class Op : public Pooled {
  public:
   Op() = default;
@@ -55,11 +58,15 @@ class Op : public Pooled {
   virtual double backward_factor() const { return 2.0; }
 
  protected:
-  bool recording() const noexcept { return recording_; }
+  bool recording() const noexcept { return wanted_ != 0; }
+  /// In forward: whether input i will want a gradient, for operations that save more for some than for others.
+  bool will_want(std::size_t i) const noexcept { return (wanted_ & bit(i)) != 0; }
 
  private:
-  friend Var apply_op(std::unique_ptr<Op> op, std::span<const Var> inputs);
-  bool recording_ = false;
+  // One bit for each input; the last one is for all that are left.
+  static constexpr std::uint64_t bit(std::size_t i) noexcept { return std::uint64_t{1} << (i < 63 ? i : 63); }
+  friend Var apply_op(std::unique_ptr<Op> op, std::span<const VarRef> inputs);
+  std::uint64_t wanted_ = 0;
 };
 
 }  // namespace atto

@@ -14,17 +14,17 @@
 namespace atto {
 
 class Schema;
-class Var;
+class VarRef;
 
 /// The input tensors of a call; an undefined optional input is an undefined tensor.
 class Inputs {
  public:
-  explicit Inputs(std::span<const Var> vars) : vars_(vars) {}
+  explicit Inputs(std::span<const VarRef> vars) : vars_(vars) {}
   const Tensor& operator[](std::size_t i) const;
   std::size_t size() const noexcept { return vars_.size(); }
 
  private:
-  std::span<const Var> vars_;
+  std::span<const VarRef> vars_;
 };
 
 /// The sizes that the letters of a signature stand for, while one call is checked. -1 = not bound yet.

@@ -15,6 +15,7 @@ namespace {
 
 thread_local bool recording = true;
 thread_local bool anomaly = false;
+thread_local bool keep_values = false;
 thread_local const std::string* current_path = nullptr;
 
 // A mask may come from the operation that declares it, or pass through any other from its inputs.
@@ -45,6 +46,14 @@ void refuse_non_finite(const Tensor& tensor, Masks masks, std::string_view op, c
 
 namespace {
 
+// Grows along the tape, also when it goes on on another thread.
+std::uint64_t next_after(const NodeInputs& inputs) {
+  thread_local std::uint64_t last = 0;
+  for (const Node* input : inputs)
+    if (input) last = std::max(last, input->sequence);
+  return ++last;
+}
+
 Hash content_of(const Tensor& tensor) {
   return tensor.defined() ? murmur3(tensor.raw(), static_cast<std::size_t>(tensor.bytes())) : Hash{};
 }
@@ -53,7 +62,10 @@ Hash content_of(const Tensor& tensor) {
 
 void remember_content(Node& node) {
   std::vector<Hash>& content = node.more().content;
-  for (const Var& input : node.inputs) content.push_back(input ? content_of(input.value()) : Hash{});
+  for (Node* input : node.inputs) {
+    content.push_back(input ? content_of(input->value) : Hash{});
+    if (input) input->keep_value = true;
+  }
   content.push_back(content_of(node.value));
 }
 
@@ -62,7 +74,7 @@ void refuse_changed(const Node& node) {
   for (std::size_t i = 0; i <= node.inputs.size(); ++i) {
     const bool is_result = i == node.inputs.size();
     if (!is_result && !node.inputs[i]) continue;
-    const Tensor& value = is_result ? node.value : node.inputs[i].value();
+    const Tensor& value = is_result ? node.value : node.inputs[i]->value;
     if (content_of(value) == node.extras->content[i]) continue;
     const std::string& path = node.extras->path;
     throw StateError(
@@ -93,10 +105,13 @@ void Op::backward(const Tensor&, Gradients&) {
                     .hint = {}});
 }
 
-Var apply_op(std::unique_ptr<Op> op, std::span<const Var> inputs) {
+Var apply_op(std::unique_ptr<Op> op, std::span<const VarRef> inputs) {
   const Schema& schema = op->schema();
-  const bool needs_grad =
-      recording && std::any_of(inputs.begin(), inputs.end(), [](const Var& input) { return input.requires_grad(); });
+  std::uint64_t wanted = 0;
+  if (recording)
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (const Node* node = inputs[i].node(); node && node->requires_grad) wanted |= Op::bit(i);
+  const bool needs_grad = wanted != 0;
   Dims dims = schema.dims();
   op->bind(dims);
   schema.check(Inputs(inputs), dims);
@@ -106,7 +121,7 @@ Var apply_op(std::unique_ptr<Op> op, std::span<const Var> inputs) {
                       .got = "a value that needs a gradient",
                       .expected = "a constant: this operation has no backward",
                       .hint = "detach() the input if no gradient is wanted"});
-  op->recording_ = needs_grad;
+  op->wanted_ = wanted;
 
   const TracedCall call;
   Tensor value = op->forward(Inputs(inputs));
@@ -118,12 +133,21 @@ Var apply_op(std::unique_ptr<Op> op, std::span<const Var> inputs) {
     node.op = std::move(op);
     node.inputs.assign(inputs);
     node.requires_grad = true;
+    node.keep_value = keep_values || anomaly;
+    node.sequence = next_after(node.inputs);
     if (anomaly) {
       if (current_path) node.more().path = *current_path;
       remember_content(node);
     }
   }
   return result;
+}
+
+KeepValues::KeepValues() : previous_(keep_values) {
+  keep_values = true;
+}
+KeepValues::~KeepValues() {
+  keep_values = previous_;
 }
 
 NoGrad::NoGrad() : previous_(recording) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autograd/var.hpp"
@@ -15,33 +16,60 @@
 
 namespace atto {
 
-/// What a node was computed from: up to three values inline, since few operations take more.
+/// What a node was computed from: up to three nodes inline, since few operations take more; null for an optional input
+/// that was not given. Keeps the nodes, but not their values: operations save what their backward needs.
 class NodeInputs {
  public:
-  void assign(std::span<const Var> inputs);
+  NodeInputs() = default;
+  NodeInputs(const NodeInputs&) = delete;
+  NodeInputs& operator=(const NodeInputs&) = delete;
+  ~NodeInputs() { clear(); }
+  void assign(std::span<const VarRef> inputs);
   void clear() noexcept;
   std::size_t size() const noexcept { return size_; }
-  const Var* begin() const noexcept { return many_ ? many_.get() : few_.data(); }
-  const Var* end() const noexcept { return begin() + size_; }
-  const Var& operator[](std::size_t i) const noexcept { return begin()[i]; }
+  Node* const* begin() const noexcept { return many_ ? many_.get() : few_.data(); }
+  Node* const* end() const noexcept { return begin() + size_; }
+  Node* operator[](std::size_t i) const noexcept { return begin()[i]; }
 
  private:
-  std::array<Var, 3> few_;
-  std::unique_ptr<Var[]> many_;
+  std::array<Node*, 3> few_{};
+  std::unique_ptr<Node*[]> many_;
   std::size_t size_ = 0;
+};
+
+/// The references to a node in one number: those of Vars, which keep its value, in the lower half, those of the tape,
+/// which keep the node alone, in the upper.
+class References {
+ public:
+  static constexpr std::uint64_t kVar = 1, kTape = std::uint64_t{1} << 32;
+  enum class Left { some, none_of_vars, none };
+
+  void add(std::uint64_t one) noexcept { count_.fetch_add(one, std::memory_order_relaxed); }
+  Left remove(std::uint64_t one) noexcept {
+    // The only reference needs no atomic step: nobody else is there to change the count.
+    std::uint64_t before = count_.load(std::memory_order_acquire);
+    if (before != one) before = count_.fetch_sub(one, std::memory_order_acq_rel);
+    if (before == one) return Left::none;
+    return before % kTape == 1 && one == kVar ? Left::none_of_vars : Left::some;
+  }
+
+ private:
+  std::atomic<std::uint64_t> count_{kVar};
 };
 
 /// A place on the tape. Users hold Vars; this is for code that walks graphs.
 struct Node : Pooled {
-  Tensor value;
+  explicit Node(Tensor&& v) : value(std::move(v)) {}
+  Tensor value;  // let go when no Var is left, unless keep_value
   Tensor grad;
   std::unique_ptr<Op> op;  // null for leaves and constants
   NodeInputs inputs;
   std::uint64_t sequence = 0;  // of creation: inputs come before users
   std::uint64_t pass = 0;      // the last backward that came by
-  std::atomic<std::int32_t> references{1};
+  References references;
   Node* next_dying = nullptr;  // queue of nodes whose last handle is gone
   bool requires_grad = false;
+  bool keep_value = false;
   bool retain_grad = false;
   bool own_grad_storage = false;  // grad lives in memory of the caller's and is always added to in place
   bool freed = false;             // backward has passed here and let go of op and inputs
@@ -83,6 +111,19 @@ class NoGrad {
   bool previous_;
 };
 bool grad_enabled();
+
+/// While an object lives on this thread, new places on the tape keep their values until backward, for code that looks
+/// into the tape. Otherwise a value goes when its last Var does, unless an operation has saved it.
+class KeepValues {
+ public:
+  KeepValues();
+  ~KeepValues();
+  KeepValues(const KeepValues&) = delete;
+  KeepValues& operator=(const KeepValues&) = delete;
+
+ private:
+  bool previous_;
+};
 
 /// While an object lives, every value and gradient is searched for NaN and infinity; the first one is a NumericError
 /// that names the operation and the module path where it was created. -infinity is a mask where an operation declares

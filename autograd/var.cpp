@@ -1,7 +1,5 @@
 #include "autograd/var.hpp"
 
-#include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include "autograd/tape.hpp"
@@ -15,32 +13,11 @@ const Tensor& Inputs::operator[](std::size_t i) const {
   return node ? node->value : undefined;
 }
 
-void NodeInputs::assign(std::span<const Var> inputs) {
-  size_ = inputs.size();
-  if (size_ > few_.size()) many_ = std::make_unique<Var[]>(size_);
-  std::copy(inputs.begin(), inputs.end(), many_ ? many_.get() : few_.data());
-}
+namespace {
 
-void NodeInputs::clear() noexcept {
-  for (Var& input : few_) input = {};
-  many_.reset();
-  size_ = 0;
-}
-
-void Node::clear_grad() {
-  if (own_grad_storage) grad.fill(0.0);
-  else grad = {};
-}
-
-Var::Handle::Handle(const Handle& other) noexcept : node_(other.node_) {
-  if (node_) node_->references.fetch_add(1, std::memory_order_relaxed);
-}
-
-void Var::Handle::reset() noexcept {
-  Node* node = std::exchange(node_, nullptr);
-  if (node == nullptr || node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  // The last handle of a chain would free it by recursion; instead the dying nodes queue up here, and whoever is
-  // already emptying the queue does the work.
+// The last reference to the end of a chain would free it by recursion; instead the dying nodes queue up here, and
+// whoever is already emptying the queue does the work.
+void bury(Node* node) noexcept {
   thread_local Node* dying = nullptr;
   thread_local bool draining = false;
   node->next_dying = std::exchange(dying, node);
@@ -54,11 +31,43 @@ void Var::Handle::reset() noexcept {
   draining = false;
 }
 
-Var::Var(Tensor value) : node_(new Node) {
-  static std::atomic<std::uint64_t> next_sequence{1};
-  node_.get()->value = std::move(value);
-  node_.get()->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
+}  // namespace
+
+void NodeInputs::assign(std::span<const VarRef> inputs) {
+  size_ = inputs.size();
+  if (size_ > few_.size()) many_ = std::make_unique<Node*[]>(size_);
+  Node** to = many_ ? many_.get() : few_.data();
+  for (const VarRef input : inputs) {
+    *to++ = input.node();
+    if (input.node()) input.node()->references.add(References::kTape);
+  }
 }
+
+void NodeInputs::clear() noexcept {
+  for (Node* node : *this)
+    if (node && node->references.remove(References::kTape) == References::Left::none) bury(node);
+  many_.reset();
+  size_ = 0;
+}
+
+void Node::clear_grad() {
+  if (own_grad_storage) grad.fill(0.0);
+  else grad = {};
+}
+
+Var::Handle::Handle(const Handle& other) noexcept : node_(other.node_) {
+  if (node_) node_->references.add(References::kVar);
+}
+
+void Var::Handle::reset() noexcept {
+  Node* node = std::exchange(node_, nullptr);
+  if (node == nullptr) return;
+  const References::Left left = node->references.remove(References::kVar);
+  if (left == References::Left::none) bury(node);
+  else if (left == References::Left::none_of_vars && !node->keep_value) node->value.let_go();
+}
+
+Var::Var(Tensor value) : node_(new Node(std::move(value))) {}
 
 Var Var::leaf(Tensor value, std::string name) {
   if (!value.defined() || !is_floating(value.dtype()))

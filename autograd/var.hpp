@@ -58,10 +58,7 @@ class Var {
   Node* node() const noexcept { return node_.get(); }
 
  private:
-  friend struct Node;
-  friend Var apply_op(std::unique_ptr<Op> op, std::span<const Var> inputs);
-
-  // Intrusive handle: nodes are freed iteratively, so that a chain of any length is safe.
+  // Intrusive handle. While there is one, the value stays; the tape itself keeps nodes without their values.
   class Handle {
    public:
     Handle() = default;
@@ -88,17 +85,28 @@ class Var {
   Handle node_;
 };
 
+/// A Var on its way into an operation, without a part in its lifetime.
+class VarRef {
+ public:
+  VarRef(const Var& var) noexcept : node_(var.node()) {}  // NOLINT: arguments of apply()
+  Node* node() const noexcept { return node_; }
+
+ private:
+  Node* node_;
+};
+
 /// Runs an op on inputs: check, forward, and a place on the tape when an input needs a gradient.
-Var apply_op(std::unique_ptr<Op> op, std::span<const Var> inputs);
+Var apply_op(std::unique_ptr<Op> op, std::span<const VarRef> inputs);
 
 /// `apply<Scale>({x}, 2.0)`: builds the op from its options and runs it.
 template <class O, class... Options>
-Var apply(std::initializer_list<Var> inputs, Options&&... options) {
+Var apply(std::initializer_list<VarRef> inputs, Options&&... options) {
   return apply_op(std::make_unique<O>(std::forward<Options>(options)...), std::span(inputs.begin(), inputs.size()));
 }
 template <class O, class... Options>
 Var apply(std::span<const Var> inputs, Options&&... options) {
-  return apply_op(std::make_unique<O>(std::forward<Options>(options)...), inputs);
+  const std::vector<VarRef> references(inputs.begin(), inputs.end());
+  return apply_op(std::make_unique<O>(std::forward<Options>(options)...), references);
 }
 
 }  // namespace atto

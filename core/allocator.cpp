@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -11,44 +10,30 @@
 #include <string>
 #include <utility>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "core/error.hpp"
+#include "core/regions.hpp"
 
 namespace atto::allocator {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kGuard = 64;  // at least so many bytes behind
 constexpr std::size_t kHeadGuard = 32;
 constexpr unsigned char kGuardByte = 0xA5;
 
-// Lies in front of every block, one cache line. Its last bytes are the front guard: a kernel that writes in front of
-// its rows hits them first.
-struct alignas(kAlignment) Header {
-  std::size_t requested;  // bytes the caller asked for
-  Header* next;           // while it is free
-  std::uint32_t bin;
-  std::uint32_t head;
-  bool guarded;
-  std::array<unsigned char, 39> front_guard;
-};
-static_assert(sizeof(Header) == kAlignment &&
-              offsetof(Header, front_guard) + sizeof(Header::front_guard) == kAlignment);
-
-// Four bins for each power of two: at most 25 % of a block is wasted.
-constexpr std::uint32_t bin_of(std::size_t size) {
-  const std::size_t lines = (size + kAlignment - 1) / kAlignment;
-  if (lines <= 4) return static_cast<std::uint32_t>(lines);
-  const int log = std::bit_width(lines - 1) - 1;  // lines in (2^log, 2^(log+1)]
-  const std::size_t quarter = ((lines - 1) >> (log - 2)) & 3;
-  return static_cast<std::uint32_t>(5 + (log - 2) * 4 + quarter);
-}
-
-constexpr std::size_t size_of_bin(std::uint32_t bin) {
-  if (bin <= 4) return bin * kAlignment;
-  const std::uint32_t log = (bin - 5) / 4 + 2;
-  const std::uint32_t quarter = (bin - 5) % 4;
-  return ((std::size_t{1} << log) + (std::size_t{quarter} + 1) * (std::size_t{1} << (log - 2))) * kAlignment;
-}
+#if defined(__has_feature)
+#define ATTO_HAS_FEATURE(x) __has_feature(x)
+#else
+#define ATTO_HAS_FEATURE(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || ATTO_HAS_FEATURE(address_sanitizer)
+constexpr bool kSharedRegions = false;  // the sanitizer sees every block
+#else
+constexpr bool kSharedRegions = true;
+#endif
 
 // Free blocks of a bin, the last one given back first: it is the one in the processor's cache.
 class List {
@@ -68,9 +53,14 @@ class List {
   Header* first_ = nullptr;
 };
 
+// Blocks up to here have the size of their bin and keep it; larger ones are cut from regions.
+constexpr std::uint32_t kSmallBins = bin_of(std::size_t{32} << 10) + 1;
+
 struct Arena {
   std::mutex mutex;
-  std::array<List, 256> free;
+  std::array<List, kSmallBins> free;
+  Regions large;
+  std::int64_t in_regions = 0;
   Statistics statistics;
   std::int64_t limit = 0;  // of statistics.reserved; 0: none
 };
@@ -83,7 +73,6 @@ Arena& arena() {
 
 // Each thread keeps some small blocks for itself, which a tape takes and gives back by the thousand: no lock is needed
 // for them. Its share of the statistics is settled with the arena's now and then.
-constexpr std::uint32_t kSmallBins = bin_of(std::size_t{32} << 10) + 1;
 constexpr std::size_t kKeptPerBin = std::size_t{1} << 20;
 constexpr std::int64_t kUnsettled = std::int64_t{256} << 10;
 
@@ -114,43 +103,58 @@ void hand_back(Arena& a) {
 // With the arena locked: gives the system all that is cached, but for what other threads keep.
 void give_back(Arena& a) {
   hand_back(a);
-  for (std::uint32_t bin = 0; bin < a.free.size(); ++bin)
-    while (Header* header = a.free[bin].pop()) {
-      a.statistics.reserved -= static_cast<std::int64_t>(size_of_bin(bin));
-      std::free(header);
+  const auto give = [&](Header* header) {
+    a.statistics.reserved -= static_cast<std::int64_t>(header->size);
+    std::free(header);
+  };
+  for (List& list : a.free)
+    while (Header* header = list.pop()) give(header);
+  while (Header* region = a.large.remove_free()) {
+    a.in_regions -= static_cast<std::int64_t>(region->size);
+    give(region);
+  }
+}
+
+// Regions of some megabytes lie on huge pages where the system has them: fewer faults, and fewer misses of the table of
+// pages where a graph's rows are gathered.
+void* ask_system(std::size_t size) {
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  if (size < 2 * kHugePage) return std::aligned_alloc(kAlignment, size);
+  void* memory = std::aligned_alloc(kHugePage, size);
+#if defined(__linux__)
+  if (memory != nullptr) ::madvise(memory, size, MADV_HUGEPAGE);
+#endif
+  return memory;
+}
+
+// With the arena locked: `size` bytes, or fewer down to `least`, from the system. What is cached is given back where
+// the limit or the system leaves no room; MemoryError, with what the caller asked for, where that does not help.
+std::pair<void*, std::size_t> ask_system(Arena& a, std::size_t size, std::size_t least, std::size_t asked) {
+  const auto left = [&] {
+    return a.limit > 0 ? static_cast<std::size_t>(std::max<std::int64_t>(0, a.limit - a.statistics.reserved)) : size;
+  };
+  const char* hint = "raise the memory limit, or use smaller batches or a smaller model";
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (left() >= least) {
+      size = std::clamp(left(), least, size) / kAlignment * kAlignment;
+      void* memory = ask_system(size);
+      if (memory == nullptr && size > least) memory = ask_system(size = least);
+      if (memory != nullptr) {
+        ++a.statistics.system_calls;
+        a.statistics.reserved += static_cast<std::int64_t>(size);
+        return {memory, size};
+      }
+      hint = "use smaller batches or a smaller model";
     }
-}
-
-// Counts a block that will be taken from the system; MemoryError where the limit leaves no room for it.
-void reserve(Arena& a, std::size_t size, std::size_t bytes) {
-  std::lock_guard lock(a.mutex);
-  const auto over = [&] { return a.limit > 0 && static_cast<std::int64_t>(size) > a.limit - a.statistics.reserved; };
-  if (over()) give_back(a);
-  if (over())
-    throw MemoryError({.op = "allocate",
-                       .argument = "memory",
-                       .got = "a request for " + std::to_string(bytes) + " bytes while " +
-                              std::to_string(a.statistics.in_use) + " are in use",
-                       .expected = "at most " + std::to_string(a.limit) + " bytes together",
-                       .hint = "raise the memory limit, or use smaller batches or a smaller model"});
-  a.statistics.reserved += static_cast<std::int64_t>(size);
-}
-
-// From the system; once more after the cached blocks were given back.
-Header* ask_system(Arena& a, std::size_t size, std::size_t bytes) {
-  void* block = std::aligned_alloc(kAlignment, size);
-  if (block != nullptr) return static_cast<Header*>(block);
-  std::lock_guard lock(a.mutex);
-  give_back(a);
-  block = std::aligned_alloc(kAlignment, size);
-  if (block != nullptr) return static_cast<Header*>(block);
-  a.statistics.reserved -= static_cast<std::int64_t>(size);
+    give_back(a);
+  }
   throw MemoryError({.op = "allocate",
                      .argument = "memory",
-                     .got = "a request for " + std::to_string(bytes) + " bytes while " +
+                     .got = "a request for " + std::to_string(asked) + " bytes while " +
                             std::to_string(a.statistics.in_use) + " are in use",
-                     .expected = "memory that the system still has",
-                     .hint = "use smaller batches or a smaller model"});
+                     .expected = left() < least ? "at most " + std::to_string(a.limit) + " bytes together"
+                                                : "memory that the system still has",
+                     .hint = hint});
 }
 
 // The cache itself is trivial and outlives this object: blocks may still come back while a thread ends.
@@ -170,7 +174,7 @@ std::atomic<int> guard_depth{0};
 
 // Behind what the caller asked for everything up to the end of the block is guarded: overruns jump.
 std::size_t rear_guard(const Header* header) {
-  return size_of_bin(header->bin) - sizeof(Header) - header->requested;
+  return header->size - sizeof(Header) - header->requested;
 }
 
 void set_guards(Header* header) {
@@ -190,30 +194,41 @@ bool guards_intact(const Header* header) {
          std::all_of(rear, rear + rear_guard(header), is_guard);
 }
 
-// Batches differ in size from step to step, so a block that is free is often a little larger than what is asked for. It
-// serves all the same: up to twice the size, or every size that ever occurred would be kept beside the others.
-constexpr std::uint32_t kLargerBins = 4;
-
-// A block of the arena, or of the system. Its header knows its bin, which may be larger than the one asked for.
-Header* take(std::uint32_t bin, std::size_t bytes) {
-  Arena& a = arena();
-  {
-    std::lock_guard lock(a.mutex);
-    const std::uint32_t last = bin < kSmallBins ? bin : bin + kLargerBins;
-    for (std::uint32_t candidate = bin; candidate <= last && candidate < a.free.size(); ++candidate)
-      if (Header* header = a.free[candidate].pop()) {
-        cache.in_use += static_cast<std::int64_t>(size_of_bin(candidate));
-        settle(a);
-        return header;
-      }
-  }
+// With the arena locked.
+Header* take_small(Arena& a, std::uint32_t bin, std::size_t asked) {
+  if (Header* header = a.free[bin].pop()) return header;
   const std::size_t size = size_of_bin(bin);
-  reserve(a, size, bytes);
-  Header* header = ask_system(a, size, bytes);
+  auto* header = new (ask_system(a, size, size, asked).first) Header{};
+  header->size = size;
   header->bin = bin;
+  return header;
+}
+
+// Regions grow with what they hold, so that a small program takes little and a large one asks seldom.
+constexpr std::size_t kSmallestRegion = std::size_t{1} << 20, kLargestRegion = std::size_t{64} << 20;
+
+// With the arena locked.
+Header* take_large(Arena& a, std::size_t bytes, std::size_t asked) {
+  constexpr std::size_t kStep = 1024;
+  const std::size_t size = (bytes + kStep - 1) / kStep * kStep;
+  Header* header = a.large.take(size);
+  if (header == nullptr) {
+    const std::size_t wish = std::clamp(static_cast<std::size_t>(a.in_regions), kSmallestRegion, kLargestRegion);
+    const auto [memory, given] = ask_system(a, kSharedRegions ? std::max(size, wish) : size, size, asked);
+    a.large.add(memory, given);
+    a.in_regions += static_cast<std::int64_t>(given);
+    header = a.large.take(size);
+  }
+  header->bin = kSmallBins;
+  return header;
+}
+
+// A block of the arena, or of the system.
+Header* take(std::uint32_t bin, std::size_t bytes, std::size_t asked) {
+  Arena& a = arena();
   std::lock_guard lock(a.mutex);
-  ++a.statistics.system_calls;
-  cache.in_use += static_cast<std::int64_t>(size);
+  Header* header = bin < kSmallBins ? take_small(a, bin, asked) : take_large(a, bytes, asked);
+  cache.in_use += static_cast<std::int64_t>(header->size);
   settle(a);
   return header;
 }
@@ -231,13 +246,13 @@ void* allocate(std::size_t bytes, std::size_t head) {
   if (bin < kSmallBins && !cache.free[bin].empty()) {
     header = cache.free[bin].pop();
     --cache.count[bin];
-    cache.in_use += static_cast<std::int64_t>(size_of_bin(bin));
+    cache.in_use += static_cast<std::int64_t>(header->size);
     if (cache.in_use > kUnsettled) {
       std::lock_guard lock(arena().mutex);
       settle(arena());
     }
   } else {
-    header = take(bin, bytes);
+    header = take(bin, bytes + extra, bytes);
   }
   header->requested = bytes;
   header->guarded = guarded;
@@ -250,7 +265,7 @@ void release(void* block) noexcept {
   if (block == nullptr) return;
   Header* header = static_cast<Header*>(block) - 1;
   const std::uint32_t bin = header->bin;
-  const std::size_t size = size_of_bin(bin);
+  const std::size_t size = header->size;
   cache.in_use -= static_cast<std::int64_t>(size);
   if (bin < kSmallBins && !header->guarded && !cache.closed && cache.in_use > -kUnsettled &&
       cache.count[bin] < kKeptPerBin / size) {
@@ -264,7 +279,8 @@ void release(void* block) noexcept {
   std::lock_guard lock(a.mutex);
   if (violated) ++a.statistics.guard_violations;
   settle(a);
-  a.free[bin].push(header);
+  if (bin < kSmallBins) a.free[bin].push(header);
+  else a.large.put(header);
 }
 
 Statistics statistics() {

@@ -37,15 +37,12 @@ Shape::Shape(std::span<const std::int64_t> sizes) : rank_(static_cast<int>(sizes
   }
 }
 
-std::int64_t Shape::operator[](int dimension) const {
-  const int d = dimension < 0 ? dimension + rank_ : dimension;
-  if (d < 0 || d >= rank_)
-    throw IndexError({.op = "Shape",
-                      .argument = "dimension",
-                      .got = std::to_string(dimension),
-                      .expected = "a dimension of " + str(),
-                      .hint = {}});
-  return sizes_[d];
+void Shape::refuse(int dimension) const {
+  throw IndexError({.op = "Shape",
+                    .argument = "dimension",
+                    .got = std::to_string(dimension),
+                    .expected = "a dimension of " + str(),
+                    .hint = {}});
 }
 
 Shape Shape::with(int dimension, std::int64_t size) const {

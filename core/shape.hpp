@@ -31,7 +31,11 @@ class Shape {
   int rank() const noexcept { return rank_; }
   std::int64_t numel() const noexcept { return numel_; }
   /// Size of a dimension; negative counts from the end. IndexError outside.
-  std::int64_t operator[](int dimension) const;
+  std::int64_t operator[](int dimension) const {
+    const int d = dimension < 0 ? dimension + rank_ : dimension;
+    if (d < 0 || d >= rank_) refuse(dimension);
+    return sizes_[d];
+  }
   const std::int64_t* begin() const noexcept { return sizes_.data(); }
   const std::int64_t* end() const noexcept { return sizes_.data() + rank_; }
   friend bool operator==(const Shape& a, const Shape& b) noexcept {
@@ -47,6 +51,8 @@ class Shape {
   std::string str() const;
 
  private:
+  [[noreturn]] void refuse(int dimension) const;
+
   std::array<std::int64_t, kMaxRank> sizes_{};
   std::int64_t numel_ = 1;
   int rank_ = 0;

@@ -14,7 +14,8 @@ Storage::Storage(std::size_t bytes, Device device)
                  Block{.references = 1, .bytes = bytes, .device = device}) {}
 
 void Storage::reset() noexcept {
-  if (block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+  // The only handle needs no atomic step: nobody else is there to change the count.
+  if (unique() || block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     block_->~Block();
     allocator::release(block_);
   }

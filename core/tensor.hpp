@@ -80,6 +80,12 @@ class Tensor {
   void fill(double value) const;
   /// Copies the elements of a tensor of equal shape and dtype into this memory.
   void copy_from(const Tensor& source) const;
+  /// Lets go of the memory and becomes undefined, but still tells shape and type: what the tape keeps of a value that
+  /// nobody will read again.
+  void let_go() noexcept {
+    storage_ = {};
+    offset_ = 0;
+  }
 
   /// "float32[2,3]"
   std::string str() const;

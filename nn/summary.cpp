@@ -18,8 +18,8 @@ std::unordered_set<const Node*> reached_from(const Var& loss) {
     const Node* node = stack.back();
     stack.pop_back();
     if (!seen.insert(node).second) continue;
-    for (const Var& input : node->inputs)
-      if (input.requires_grad()) stack.push_back(input.node());
+    for (const Node* input : node->inputs)
+      if (input && input->requires_grad) stack.push_back(input);
   }
   return seen;
 }

@@ -2,6 +2,7 @@
 input and output. Inputs and weights are files that bench/side --export wrote. bench/compare.py starts this."""
 
 import argparse
+import ctypes
 import gc
 import json
 import pathlib
@@ -56,18 +57,23 @@ def build(options, dropout):
 
 
 def checked(options):
-    """Models are checked in float64: in float32 Adam makes whole steps of differences in rounding. The peak of memory begins anew
-    afterwards, so that only the timed work counts."""
+    """Models are checked in float64: in float32 Adam makes whole steps of differences in rounding."""
     if options.weights and pathlib.Path(options.weights).exists():
         torch.set_default_dtype(torch.float64)
     numbers = build(options, 0.0).check(options.losses)
     torch.set_default_dtype(torch.float32)
+    return numbers
+
+
+def forget_memory():
+    """The peak begins anew, so that what was done before the timed work does not count."""
     gc.collect()
+    if hasattr(ctypes.CDLL(None), "malloc_trim"):
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         pathlib.Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         pass
-    return numbers
 
 
 def answer(**values):
@@ -91,6 +97,7 @@ def main():
     start = memory("VmRSS")
     losses = checked(options) if options.losses else []
     workload = build(options, 0.5)
+    forget_memory()
     answer(ready=True, threads=torch.get_num_threads(), parts=workload.parts, losses=losses, torch=torch.__version__)
     for line in sys.stdin:
         if line.strip() == "quit":

@@ -22,25 +22,31 @@ class Binary final : public Op {
   const Schema& schema() const override { return *schema_; }
 
   Tensor forward(Inputs in) override {
-    a_ = in[0];
-    b_ = in[1];
-    shape_ = broadcast(a_.shape(), b_.shape(), schema_->name().data());
-    return run(kernels::Part::f, {});
+    const Tensor &a = in[0], &b = in[1];
+    Shape stretched;
+    const bool same = a.shape() == b.shape();
+    if (!same) stretched = broadcast(a.shape(), b.shape(), schema_->name().data());
+    const Shape& shape = same ? a.shape() : stretched;
+    moved_ = (a.numel() + b.numel() + shape.numel()) * static_cast<std::int64_t>(size_of(a.dtype()));
+    elements_ = shape.numel();
+    Tensor y = run(kernels::Part::f, shape, {}, a, b);
+    if (kReadsBoth ? recording() : kReadsOther && will_want(1)) a_ = a;
+    if (kReadsBoth ? recording() : kReadsOther && will_want(0)) b_ = b;
+    return y;
   }
 
   void backward(const Tensor& gradient, Gradients& gradients) override {
-    if (gradients.wants(0))
-      gradients.add(0, std::is_same_v<F, arithmetic::Add> || std::is_same_v<F, arithmetic::Sub>
-                           ? gradient
-                           : run(kernels::Part::da, gradient));
-    if (gradients.wants(1))
-      gradients.add(1, std::is_same_v<F, arithmetic::Add> ? gradient : run(kernels::Part::db, gradient));
+    const auto part = [&](kernels::Part which) {
+      // The gradient stands in for arguments that are not read.
+      return run(which, gradient.shape(), gradient, a_.defined() ? a_ : gradient, b_.defined() ? b_ : gradient);
+    };
+    constexpr bool passes_on_a = !kReadsBoth && !kReadsOther, passes_on_b = std::is_same_v<F, arithmetic::Add>;
+    if (gradients.wants(0)) gradients.add(0, passes_on_a ? gradient : part(kernels::Part::da));
+    if (gradients.wants(1)) gradients.add(1, passes_on_b ? gradient : part(kernels::Part::db));
   }
 
   Cost cost() const override {
-    const auto bytes = static_cast<double>(a_.bytes() + b_.bytes()) +
-                       static_cast<double>(shape_.numel()) * static_cast<double>(size_of(a_.dtype()));
-    return {.flops = static_cast<double>(shape_.numel()) * F::kFlops, .bytes = bytes};
+    return {.flops = static_cast<double>(elements_) * F::kFlops, .bytes = static_cast<double>(moved_)};
   }
   // A pass per gradient that is not just dy.
   double backward_factor() const override {
@@ -48,19 +54,24 @@ class Binary final : public Op {
   }
 
  private:
-  Tensor run(kernels::Part part, const Tensor& gradient) const {
-    Tensor y = Tensor::empty(shape_, a_.dtype(), a_.device());
-    const kernels::Broadcast plan(a_.shape(), b_.shape(), shape_);
-    dispatch(a_, schema_->name(), [&]<class T>(auto device) {
-      kernels::broadcast<F>(device, part, plan, gradient.defined() ? gradient.data<T>() : nullptr, a_.data<T>(),
-                            b_.data<T>(), y.data<T>());
+  // What a gradient reads: neither argument, the other one, or both.
+  static constexpr bool kReadsOther = std::is_same_v<F, arithmetic::Mul>;
+  static constexpr bool kReadsBoth =
+      !kReadsOther && !std::is_same_v<F, arithmetic::Add> && !std::is_same_v<F, arithmetic::Sub>;
+
+  Tensor run(kernels::Part part, const Shape& shape, const Tensor& gradient, const Tensor& a, const Tensor& b) const {
+    Tensor y = Tensor::empty(shape, a.dtype(), a.device());
+    const kernels::Broadcast plan(a.shape(), b.shape(), shape);
+    dispatch(a, schema_->name(), [&]<class T>(auto device) {
+      kernels::broadcast<F>(device, part, plan, gradient.defined() ? gradient.data<T>() : nullptr, a.data<T>(),
+                            b.data<T>(), y.data<T>());
     });
     return y;
   }
 
   const Schema* schema_;
   Tensor a_, b_;
-  Shape shape_;
+  std::int64_t elements_ = 0, moved_ = 0;
 };
 
 }  // namespace

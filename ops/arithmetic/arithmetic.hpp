@@ -43,9 +43,9 @@ namespace kernels {
 struct Broadcast {
   Broadcast(const Shape& a, const Shape& b, const Shape& y);
   int rank = 0;
-  std::int64_t size[Shape::kMaxRank] = {};
-  std::int64_t stride_a[Shape::kMaxRank] = {};
-  std::int64_t stride_b[Shape::kMaxRank] = {};
+  std::int64_t size[Shape::kMaxRank];
+  std::int64_t stride_a[Shape::kMaxRank];
+  std::int64_t stride_b[Shape::kMaxRank];
 };
 
 /// y = F::part(g, a, b); g has the shape of y and is not read for Part::f.

@@ -8,6 +8,12 @@
 namespace atto::kernels {
 
 Broadcast::Broadcast(const Shape& a, const Shape& b, const Shape& y) {
+  if (a == b) {
+    rank = 1;
+    size[0] = y.numel();
+    stride_a[0] = stride_b[0] = 1;
+    return;
+  }
   // From the right: a dimension that continues the one to its right in both arguments is joined with it.
   std::int64_t next_a = 1, next_b = 1;  // stride of the dimension at hand, were it not stretched
   for (int d = 1; d <= y.rank(); ++d) {
@@ -28,7 +34,11 @@ Broadcast::Broadcast(const Shape& a, const Shape& b, const Shape& y) {
     stride_b[rank] = step_b;
     ++rank;
   }
-  if (rank == 0) size[rank++] = 1;
+  if (rank == 0) {
+    size[0] = 1;
+    stride_a[0] = stride_b[0] = 0;
+    rank = 1;
+  }
   for (int d = 0; d < rank / 2; ++d) {
     std::swap(size[d], size[rank - 1 - d]);
     std::swap(stride_a[d], stride_a[rank - 1 - d]);

@@ -6,8 +6,8 @@ namespace {
 
 // The step of each argument is a constant here, so that the loop becomes vectors. F::part is picked by the caller.
 template <int StepA, int StepB, class T, class Function>
-void rows_of(std::int64_t rows, std::int64_t columns, const T* __restrict g, Rows<T> a, Rows<T> b, T* __restrict y,
-             Function f) {
+void rows_of(std::int64_t rows, std::int64_t columns, const T* __restrict g, const Rows<T>& a, const Rows<T>& b,
+             T* __restrict y, Function f) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const T* __restrict pa = a.pointer + r * a.stride;
     const T* __restrict pb = b.pointer + r * b.stride;
@@ -16,7 +16,8 @@ void rows_of(std::int64_t rows, std::int64_t columns, const T* __restrict g, Row
 }
 
 template <class T, class Function>
-void rows_of(std::int64_t rows, std::int64_t columns, const T* g, Rows<T> a, Rows<T> b, T* y, Function f) {
+void rows_of(std::int64_t rows, std::int64_t columns, const T* g, const Rows<T>& a, const Rows<T>& b, T* y,
+             Function f) {
   if (a.step == 1 && b.step == 1) rows_of<1, 1>(rows, columns, g, a, b, y, f);
   else if (a.step == 1) rows_of<1, 0>(rows, columns, g, a, b, y, f);
   else if (b.step == 1) rows_of<0, 1>(rows, columns, g, a, b, y, f);
@@ -26,7 +27,8 @@ void rows_of(std::int64_t rows, std::int64_t columns, const T* g, Rows<T> a, Row
 }  // namespace
 
 template <class Isa, class F, class T>
-void broadcast_rows(Part part, std::int64_t rows, std::int64_t columns, const T* g, Rows<T> a, Rows<T> b, T* y) {
+void broadcast_rows(Part part, std::int64_t rows, std::int64_t columns, const T* g, const Rows<T>& a, const Rows<T>& b,
+                    T* y) {
   switch (part) {
     case Part::f:
       return rows_of(rows, columns, g, a, b, y, [](const T*, std::int64_t, T p, T q) { return F::f(p, q); });
@@ -37,11 +39,11 @@ void broadcast_rows(Part part, std::int64_t rows, std::int64_t columns, const T*
   }
 }
 
-#define ATTO_INSTANTIATE(F)                                                                                            \
-  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const float*, Rows<float>,   \
-                                                        Rows<float>, float*);                                          \
-  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const double*, Rows<double>, \
-                                                        Rows<double>, double*);
+#define ATTO_INSTANTIATE(F)                                                                              \
+  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const float*,  \
+                                                        const Rows<float>&, const Rows<float>&, float*); \
+  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const double*, \
+                                                        const Rows<double>&, const Rows<double>&, double*);
 ATTO_BINARY_FUNCTORS(ATTO_INSTANTIATE)
 #undef ATTO_INSTANTIATE
 

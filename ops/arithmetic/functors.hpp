@@ -125,6 +125,7 @@ struct Rows {
 
 /// y[rows, columns] = F::part(g, a, b) on the calling thread.
 template <class Isa, class F, class T>
-void broadcast_rows(Part part, std::int64_t rows, std::int64_t columns, const T* g, Rows<T> a, Rows<T> b, T* y);
+void broadcast_rows(Part part, std::int64_t rows, std::int64_t columns, const T* g, const Rows<T>& a, const Rows<T>& b,
+                    T* y);
 
 }  // namespace atto::kernels

@@ -82,6 +82,8 @@ class LinearOp final : public Op {
       });
     });
     if (recording() && activation_ != Activation::none) z_ = z, y_ = y;
+    if (!will_want(1)) x_.let_go();
+    if (!will_want(0)) weight_.let_go();
     return y;
   }
 
@@ -96,13 +98,13 @@ class LinearOp final : public Op {
                                       dz.data<T>());
       });
       if (gradients.wants(0)) {
-        const Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
+        const Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), gradient.device());
         blas::gemm<T>(false, false, rows_, inputs_, outputs_, T{1}, dz.data<T>(), weight_.data<T>(), T{0},
                       dx.data<T>());
         gradients.add(0, dx);
       }
       if (gradients.wants(1)) {
-        const Tensor dw = Tensor::empty(weight_.shape(), weight_.dtype(), weight_.device());
+        const Tensor dw = Tensor::empty(weight_.shape(), weight_.dtype(), gradient.device());
         blas::gemm<T>(true, false, outputs_, inputs_, rows_, T{1}, dz.data<T>(), x_.data<T>(), T{0}, dw.data<T>());
         gradients.add(1, dw);
       }

@@ -51,7 +51,10 @@ class MatmulOp final : public Op {
     m_ = a[options_.transpose_a ? -1 : -2];
     k_ = a[options_.transpose_a ? -2 : -1];
     n_ = b[options_.transpose_b ? -2 : -1];
-    return product(options_.transpose_a, options_.transpose_b, m_, n_, k_, a_, b_, a.with(-2, m_).with(-1, n_));
+    Tensor c = product(options_.transpose_a, options_.transpose_b, m_, n_, k_, a_, b_, a.with(-2, m_).with(-1, n_));
+    if (!will_want(1)) a_.let_go();
+    if (!will_want(0)) b_.let_go();
+    return c;
   }
 
   // The gradient of a matrix that is stored transposed is the transposed product.

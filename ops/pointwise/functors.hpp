@@ -1,6 +1,7 @@
 #pragma once
 // One functor per pointwise operation: f(x), and df(x, y) = f'(x) where y = f(x) is at hand. M supplies exp and its
-// kind for a device or an instruction set (core/simd_math.hpp). kFlops counts an exp as 16. At a kink the derivative is
+// kind for a device or an instruction set (core/simd_math.hpp). kReadsX and kReadsY say which arguments df reads; the
+// others need not be kept. kFlops counts an exp as 16. At a kink the derivative is
 // that of the side named in pointwise.hpp. No std templates here: these are compiled once per instruction set.
 
 #include "core/device.hpp"
@@ -8,10 +9,11 @@
 namespace atto::pointwise {
 
 /// Every functor; kernels are instantiated from this list.
-#define ATTO_POINTWISE_FUNCTORS(X)                                                                                \
-  X(Scale)                                                                                                        \
-  X(Abs) X(Square) X(Sqrt) X(Rsqrt) X(Reciprocal) X(Pow) X(Clamp) X(Exp) X(Log) X(Log1p) X(Sigmoid) X(LogSigmoid) \
-      X(Tanh) X(Softplus) X(Relu) X(LeakyRelu) X(Elu) X(Gelu) X(GeluTanh) X(Silu)
+#define ATTO_POINTWISE_FUNCTORS(X)                                                                                 \
+  X(Scale)                                                                                                         \
+  X(Abs)                                                                                                           \
+  X(Square) X(Sqrt) X(Rsqrt) X(Reciprocal) X(Pow) X(Clamp) X(Exp) X(Log) X(Log1p) X(Sigmoid) X(LogSigmoid) X(Tanh) \
+      X(Softplus) X(Relu) X(LeakyRelu) X(Elu) X(Gelu) X(GeluTanh) X(Silu)
 
 /// y = x, for kernels that end in a functor; no operation of its own.
 struct Identity {
@@ -24,6 +26,7 @@ struct Identity {
 
 struct Scale {
   static constexpr int kFlops = 2;
+  static constexpr bool kReadsX = false, kReadsY = false;
   double a, b;
   template <class M, class T>
   HD T f(T x) const {
@@ -37,6 +40,7 @@ struct Scale {
 
 struct Abs {
   static constexpr int kFlops = 1;
+  static constexpr bool kReadsX = true, kReadsY = false;
   template <class M, class T>
   HD T f(T x) const {
     return M::abs(x);
@@ -49,6 +53,7 @@ struct Abs {
 
 struct Square {
   static constexpr int kFlops = 1;
+  static constexpr bool kReadsX = true, kReadsY = false;
   template <class M, class T>
   HD T f(T x) const {
     return x * x;
@@ -61,6 +66,7 @@ struct Square {
 
 struct Sqrt {
   static constexpr int kFlops = 4;
+  static constexpr bool kReadsX = false, kReadsY = true;
   template <class M, class T>
   HD T f(T x) const {
     return M::sqrt(x);
@@ -73,6 +79,7 @@ struct Sqrt {
 
 struct Rsqrt {
   static constexpr int kFlops = 8;
+  static constexpr bool kReadsX = false, kReadsY = true;
   template <class M, class T>
   HD T f(T x) const {
     return 1 / M::sqrt(x);
@@ -85,6 +92,7 @@ struct Rsqrt {
 
 struct Reciprocal {
   static constexpr int kFlops = 4;
+  static constexpr bool kReadsX = false, kReadsY = true;
   template <class M, class T>
   HD T f(T x) const {
     return 1 / x;
@@ -97,6 +105,7 @@ struct Reciprocal {
 
 struct Pow {
   static constexpr int kFlops = 40;
+  static constexpr bool kReadsX = true, kReadsY = false;
   double exponent;
   template <class M, class T>
   HD T f(T x) const {
@@ -110,6 +119,7 @@ struct Pow {
 
 struct Clamp {
   static constexpr int kFlops = 2;
+  static constexpr bool kReadsX = true, kReadsY = true;
   double low, high;
   template <class M, class T>
   HD T f(T x) const {
@@ -124,6 +134,7 @@ struct Clamp {
 
 struct Exp {
   static constexpr int kFlops = 16;
+  static constexpr bool kReadsX = false, kReadsY = true;
   template <class M, class T>
   HD T f(T x) const {
     return M::exp(x);
@@ -136,6 +147,7 @@ struct Exp {
 
 struct Log {
   static constexpr int kFlops = 16;
+  static constexpr bool kReadsX = true, kReadsY = false;
   template <class M, class T>
   HD T f(T x) const {
     return M::log(x);
@@ -148,6 +160,7 @@ struct Log {
 
 struct Log1p {
   static constexpr int kFlops = 24;
+  static constexpr bool kReadsX = true, kReadsY = false;
   template <class M, class T>
   HD T f(T x) const {
     return M::log1p(x);
@@ -160,6 +173,7 @@ struct Log1p {
 
 struct Sigmoid {
   static constexpr int kFlops = 20;
+  static constexpr bool kReadsX = false, kReadsY = true;
   template <class M, class T>
   HD T f(T x) const {
     return M::sigmoid(x);
@@ -172,6 +186,7 @@ struct Sigmoid {
 
 struct LogSigmoid {
   static constexpr int kFlops = 40;
+  static constexpr bool kReadsX = true, kReadsY = false;
   template <class M, class T>
   HD T f(T x) const {
     return -M::softplus(-x);
@@ -184,6 +199,7 @@ struct LogSigmoid {
 
 struct Tanh {
   static constexpr int kFlops = 20;
+  static constexpr bool kReadsX = false, kReadsY = true;
   template <class M, class T>
   HD T f(T x) const {
     return M::tanh(x);
@@ -196,6 +212,7 @@ struct Tanh {
 
 struct Softplus {
   static constexpr int kFlops = 40;
+  static constexpr bool kReadsX = true, kReadsY = false;
   template <class M, class T>
   HD T f(T x) const {
     return M::softplus(x);
@@ -208,6 +225,7 @@ struct Softplus {
 
 struct Relu {
   static constexpr int kFlops = 1;
+  static constexpr bool kReadsX = false, kReadsY = true;
   template <class M, class T>
   HD T f(T x) const {
     return x < 0 ? T(0) : x;  // NaN passes
@@ -220,6 +238,7 @@ struct Relu {
 
 struct LeakyRelu {
   static constexpr int kFlops = 2;
+  static constexpr bool kReadsX = true, kReadsY = false;
   double slope;
   template <class M, class T>
   HD T f(T x) const {
@@ -233,6 +252,7 @@ struct LeakyRelu {
 
 struct Elu {
   static constexpr int kFlops = 18;
+  static constexpr bool kReadsX = true, kReadsY = true;
   double alpha;
   template <class M, class T>
   HD T f(T x) const {
@@ -248,6 +268,7 @@ struct Elu {
 /// x Phi(x), Phi the normal distribution function (Hendrycks, Gimpel 2016).
 struct Gelu {
   static constexpr int kFlops = 40;
+  static constexpr bool kReadsX = true, kReadsY = false;
   template <class M, class T>
   HD T f(T x) const {
     const T half = T(0.5) * x;
@@ -263,6 +284,7 @@ struct Gelu {
 /// The same paper's approximation x/2 (1 + tanh u) = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3).
 struct GeluTanh {
   static constexpr int kFlops = 26;
+  static constexpr bool kReadsX = true, kReadsY = false;
   template <class M, class T>
   HD T f(T x) const {
     return x * M::sigmoid(T(1.5957691216057308) * x * (1 + T(0.044715) * x * x));
@@ -278,6 +300,7 @@ struct GeluTanh {
 /// x sigmoid(x), also called swish.
 struct Silu {
   static constexpr int kFlops = 21;
+  static constexpr bool kReadsX = true, kReadsY = true;
   template <class M, class T>
   HD T f(T x) const {
     return x * M::sigmoid(x);

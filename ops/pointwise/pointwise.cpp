@@ -27,28 +27,33 @@ class Pointwise final : public Op {
     Tensor y = Tensor::empty(in[0].shape(), in[0].dtype(), in[0].device());
     dispatch(y, schema_->name(),
              [&]<class T>(auto device) { kernels::pointwise(device, f_, y.numel(), in[0].data<T>(), y.data<T>()); });
-    x_ = in[0];
-    y_ = y;
+    if (recording() && F::kReadsX) x_ = in[0];
+    if (recording() && F::kReadsY) y_ = y;
+    elements_ = y.numel();
+    bytes_ = 2 * y.bytes();
     return y;
   }
 
   void backward(const Tensor& gradient, Gradients& gradients) override {
-    Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
-    dispatch(x_, schema_->name(), [&]<class T>(auto device) {
-      kernels::pointwise_gradient(device, f_, x_.numel(), x_.data<T>(), y_.data<T>(), gradient.data<T>(), dx.data<T>());
+    Tensor dx = Tensor::empty(gradient.shape(), gradient.dtype(), gradient.device());
+    // The gradient stands in for an argument that is not read.
+    const Tensor &x = x_.defined() ? x_ : gradient, &y = y_.defined() ? y_ : gradient;
+    dispatch(dx, schema_->name(), [&]<class T>(auto device) {
+      kernels::pointwise_gradient(device, f_, dx.numel(), x.data<T>(), y.data<T>(), gradient.data<T>(), dx.data<T>());
     });
     gradients.add(0, std::move(dx));
   }
 
   Cost cost() const override {
-    return {.flops = static_cast<double>(F::kFlops * x_.numel()), .bytes = static_cast<double>(2 * x_.bytes())};
+    return {.flops = static_cast<double>(F::kFlops * elements_), .bytes = static_cast<double>(bytes_)};
   }
   double backward_factor() const override { return 1.5; }  // dy and x or y in, dx out
 
  private:
   const Schema* schema_;
   F f_;
-  Tensor x_, y_;  // f' is given by either or both
+  Tensor x_, y_;  // as f' reads them
+  std::int64_t elements_ = 0, bytes_ = 0;
 };
 
 template <class F>

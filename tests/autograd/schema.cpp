@@ -16,7 +16,7 @@ Var of(const Shape& shape, DType dtype = DType::float32) {
 }
 
 // Empty when the call is accepted, else the text of the error.
-std::string check(std::string_view signature, const std::vector<Var>& inputs,
+std::string check(std::string_view signature, std::initializer_list<VarRef> inputs,
                   const std::function<void(Dims&)>& bind = {}) {
   const Schema schema = make(signature);
   Dims dims = schema.dims();
@@ -72,7 +72,8 @@ TEST_CASE("schema: letters can be looked up, and there are at most 16") {
   const Schema schema = make("x[N,D] -> y[N]");
   Dims dims = schema.dims();
   CHECK(dims["N"] == -1);
-  const std::vector<Var> inputs{of({3, 4})};
+  const Var x = of({3, 4});
+  const std::initializer_list<VarRef> inputs{x};
   schema.check(Inputs(inputs), dims);
   CHECK(dims["N"] == 3);
   CHECK(dims["D"] == 4);

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/random.hpp"
 #include "core/tensor.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/killed.hpp"
@@ -27,7 +28,7 @@ TEST_CASE("allocator: memory that is given back is used again, without asking th
 TEST_CASE("allocator: statistics follow what lives, and little is wasted") {
   allocator::trim();
   const allocator::Statistics before = allocator::statistics();
-  CHECK(before.reserved == before.in_use);
+  CHECK(before.reserved >= before.in_use);
   allocator::reset_peak();
   for (const std::int64_t size : {1, 1000, 12345, 1 << 20}) {
     const Tensor a = Tensor::empty({size}), b = Tensor::empty({size});
@@ -41,6 +42,33 @@ TEST_CASE("allocator: statistics follow what lives, and little is wasted") {
   CHECK(after.reserved > after.in_use);
   allocator::trim();
   CHECK(allocator::statistics().reserved == before.reserved);
+}
+
+TEST_CASE("allocator: large blocks whose sizes vary share the memory of those that came back") {
+  allocator::trim();
+  const std::int64_t before = allocator::statistics().reserved;
+  Generator generator(1);
+  std::vector<Tensor> live;
+  std::int64_t most = 0;
+  // Like the steps of a training on batches of different sizes: crowds that come and go, never twice the same.
+  for (int step = 0; step < 50; ++step) {
+    const auto rows = static_cast<std::int64_t>(3600 + 800 * generator.uniform());
+    for (int i = 0; i < 40; ++i) {
+      const std::int64_t width = i % 4 == 0 ? 128 : 64;
+      live.push_back(Tensor::full({rows, width}, i));
+      if (i % 3 == 2) live.erase(live.end() - 2);
+    }
+    std::int64_t bytes = 0;
+    for (const Tensor& tensor : live) {
+      bytes += tensor.bytes();
+      REQUIRE(tensor.values<float>().front() == tensor.values<float>().back());
+    }
+    most = std::max(most, bytes);
+    while (!live.empty()) live.erase(live.begin() + generator.below(std::ssize(live)));
+  }
+  CHECK(allocator::statistics().reserved - before <= 2 * most);
+  allocator::trim();
+  CHECK(allocator::statistics().reserved == before);
 }
 
 TEST_CASE("allocator: blocks are aligned, apart, and writable to the last byte, for every size") {
@@ -126,7 +154,7 @@ TEST_CASE("allocator: a limit refuses before allocating, says how much was neede
                   " are in use, expected at most " + limit + " bytes together (raise the memory limit");
   CHECK_THAT_SAYS(MemoryError, Tensor::empty({std::int64_t{1} << 58}), "a request for 1152921504606847040 bytes");
   CHECK(allocator::statistics().system_calls == calls);
-  CHECK(allocator::statistics().in_use == before.in_use + allocator::statistics().reserved - before.reserved);
+  CHECK(allocator::statistics().in_use >= before.in_use + 4 * kMegabyte);
   // What is cached makes room for what is asked for.
   (void)Tensor::empty({kMegabyte / 2 + 1000});
   CHECK(Tensor::zeros({725000}).defined());
