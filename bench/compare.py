@@ -92,6 +92,7 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.measured = {}
+        self.shares = None
         self.note = None
         self.peer_python = None if options.ours_only else self.find_peer()
 
@@ -130,16 +131,30 @@ class Bench:
             self.measured[workload] = ours, peers
         return self.measured[workload]
 
+    def against_roofline(self, row):
+        """What bench/roofline, run once for all its rows, says of a kernel."""
+        if self.shares is None:
+            command = [str(self.options.side.parent / "roofline"), "--json", "--threads", str(self.options.threads)]
+            ran = subprocess.run(command + (["--quick"] if self.options.quick else []), check=True, stdout=subprocess.PIPE, text=True)
+            self.shares = json.loads(ran.stdout)
+        found = next(r for r in self.shares["rows"] if r["name"] == row.workload)
+        return dict(peer="model", ours_median=found["median_ms"], ours_minimum=found["minimum_ms"], peer_median=found["model_ms"],
+                    peer_minimum=None, ratio=found["model_ms"] / found["median_ms"], bound=found["bound"], machine=self.shares["machine"])
+
     def compare(self, row):
         """One line of the table: a dictionary of numbers, None for those that are not there."""
         result = dict(row=row, peer="", peer_median=None, peer_minimum=None, ratio=None, memory_ratio=None, difference=None, notes=[])
+        if row.kind == "share":
+            result.update(self.against_roofline(row))
+            result["verdict"] = "smoke only" if self.options.quick else verdict(row, result["ratio"])
+            return result
         if row.kind == "threads":
             ours = Side(self.our_command(row.workload, self.options.threads))
             other = Side(self.our_command(row.workload, 1))
             take_turns([ours, other], self.options)
             result["peer"] = "ours, one thread"
         else:
-            wanted = [v for r in GOALS if r.workload == row.workload and r.kind != "threads" for v in r.variants]
+            wanted = [v for r in GOALS if r.workload == row.workload and r.kind not in ("threads", "share") for v in r.variants]
             ours, peers = self.beside_peers(row.workload, wanted)
             other = self.fastest(result, ours, {v: peers[v] for v in row.variants if v in peers})
         result.update(ours_median=ours.median(), ours_minimum=ours.minimum(), ours_memory=ours.memory, repetitions=len(ours.times))
@@ -202,7 +217,7 @@ def why_skipped(row, options):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="goals, separated by commas: 1a,1b,1c,2,3,4,5,6,7,9")
+    parser.add_argument("--only", default="", help="goals, separated by commas: 1a,1b,1c,2,3,4,5,6,7,8,9")
     parser.add_argument("--workload", default="", help="only workloads whose name contains this")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of both sides (default: all)")
     parser.add_argument("--data", default=os.environ.get("ATTOGRAD_DATA", ""), help="folder with tu/NCI1, tu/PROTEINS_full (default: ATTOGRAD_DATA)")

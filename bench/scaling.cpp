@@ -13,6 +13,7 @@
 #include "core/file.hpp"
 #include "core/parallel.hpp"
 #include "core/simd.hpp"
+#include "core/trace_file.hpp"
 #include "graph/generators.hpp"
 #include "nn/gradformer/data.hpp"
 #include "nn/gradformer/model.hpp"
@@ -103,16 +104,18 @@ int main(int argc, char** argv) {
   std::vector<std::int64_t> depths{4, 12, 24, 48}, sizes{32, 128, 512, 2048, 4096};
   std::int64_t total = 4096;
   int steps = 5, thread_count = 0;
-  std::string out = "results/scaling";
+  std::string out = "results/scaling", trace_file;
   app.add_option("--layers", depths, "Depths, at graphs of 128 nodes")->capture_default_str();
   app.add_option("--nodes", sizes, "Sizes of graphs, at 4 layers")->capture_default_str();
   app.add_option("--total", total, "Nodes of a batch")->capture_default_str();
   app.add_option("--steps", steps, "Steps to time, after one that is not")->capture_default_str();
   app.add_option("--threads", thread_count, "Threads (default: all)");
   app.add_option("--out", out, "Folder for the table and the plots")->capture_default_str();
+  app.add_option("--trace", trace_file, "Write where the time went to this file and print a table");
   CLI11_PARSE(app, argc, argv);
   if (thread_count > 0) set_threads(thread_count);
 
+  TraceFile trace(trace_file);
   std::vector<Point> by_depth, by_size;
   const auto run = [&](std::vector<Point>& points, const PreparedData& data, std::int64_t nodes, std::int64_t layers) {
     for (const bool recompute : {false, true}) {
@@ -145,4 +148,5 @@ int main(int argc, char** argv) {
                    plot(by_size, "Memory by size of graphs", "nodes of a graph", false, &Point::nodes));
   fmt::print("{} threads, {}, batches of {} nodes\n\n{}\nPlots are in {}\n", threads(), name_of(isa()), total,
              table.text(), out);
+  if (!trace_file.empty()) fmt::print("\n{}", trace.finish());
 }

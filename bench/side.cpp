@@ -26,6 +26,7 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/simd.hpp"
+#include "core/trace_file.hpp"
 #include "nn/checkpoint.hpp"
 
 namespace {
@@ -70,7 +71,7 @@ void serve(bench::Workload& workload) {
 int run(int argc, char** argv) {
   CLI::App app("Runs one workload for bench/compare.py.");
   bench::WorkloadOptions options;
-  std::string name, exported, weights;
+  std::string name, exported, weights, trace_file;
   int thread_count = 0, losses = 0;
   bool list = false;
   app.add_option("--workload", name, "which; --list names them");
@@ -84,6 +85,8 @@ int run(int argc, char** argv) {
   app.add_option(
       "--losses", losses,
       "first tell the losses of K steps without dropout (of single operations: result and norms of gradients)");
+  app.add_option("--trace", trace_file,
+                 "write where the time went to this file (for chrome://tracing or Perfetto) and a table to stderr");
   CLI11_PARSE(app, argc, argv);
   if (list) {
     fmt::print("{}\n", fmt::join(bench::workload_names(), "\n"));
@@ -118,7 +121,9 @@ int run(int argc, char** argv) {
           {"parts", workload->parts()},
           {"isa", std::string(name_of(isa()))},
           {"losses", checked}});
+  TraceFile trace(trace_file);
   serve(*workload);
+  fmt::print(stderr, "{}", trace.finish());
   answer({{"start_bytes", before}, {"peak_bytes", memory("VmHWM")}});
   return 0;
 }

@@ -7,6 +7,9 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <utility>
+
+#include "core/roofline.hpp"
 
 namespace atto::trace {
 namespace {
@@ -21,6 +24,7 @@ struct Row {
   std::int64_t calls = 0;
   std::int64_t nanoseconds = 0;
   Cost cost;
+  double least = 0;  // seconds that the machine needs
 };
 
 std::string label(const Event& event) {
@@ -58,7 +62,7 @@ std::vector<Event> events() {
   return list();
 }
 
-std::string table() {
+std::string table(const Roofline* roofline) {
   std::map<std::string, Row> rows;
   std::int64_t total = 0;
   for (const Event& event : events()) {
@@ -67,18 +71,22 @@ std::string table() {
     row.nanoseconds += event.duration_ns;
     row.cost.flops += event.cost.flops;
     row.cost.bytes += event.cost.bytes;
+    if (roofline != nullptr) row.least += roofline->seconds(event.cost);
     total += event.duration_ns;
   }
   std::vector<std::pair<std::string, Row>> sorted(rows.begin(), rows.end());
   std::sort(sorted.begin(), sorted.end(),
             [](const auto& a, const auto& b) { return a.second.nanoseconds > b.second.nanoseconds; });
-  std::string text =
-      fmt::format("{:<36}{:>9}{:>12}{:>8}{:>10}{:>9}\n", "operation", "calls", "ms", "share", "GFLOP/s", "GB/s");
+  std::string text = fmt::format("{:<32}{:>9}{:>12}{:>8}{:>10}{:>10}{:>9}{:>8}", "operation", "calls", "ms", "share",
+                                 "GFLOP", "GB", "GFLOP/s", "GB/s");
+  text += roofline != nullptr ? "  roofline\n" : "\n";
   for (const auto& [name, row] : sorted) {
     const double ns = std::max<double>(1.0, static_cast<double>(row.nanoseconds));
-    fmt::format_to(std::back_inserter(text), "{:<36}{:>9}{:>12.3f}{:>7.1f}%{:>10.2f}{:>9.2f}\n", name, row.calls,
-                   ns * 1e-6, 100.0 * ns / std::max<double>(1.0, static_cast<double>(total)), row.cost.flops / ns,
-                   row.cost.bytes / ns);
+    fmt::format_to(std::back_inserter(text), "{:<32}{:>9}{:>12.3f}{:>7.1f}%{:>10.4g}{:>10.4g}{:>9.2f}{:>8.2f}", name,
+                   row.calls, ns * 1e-6, 100.0 * ns / std::max<double>(1.0, static_cast<double>(total)),
+                   row.cost.flops * 1e-9, row.cost.bytes * 1e-9, row.cost.flops / ns, row.cost.bytes / ns);
+    if (roofline != nullptr) fmt::format_to(std::back_inserter(text), "{:>9.1f}%", 100.0 * row.least / (ns * 1e-9));
+    text += '\n';
   }
   return text;
 }

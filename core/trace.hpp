@@ -9,11 +9,13 @@
 
 namespace atto {
 
-/// What an operation costs by its definition: arithmetic, and memory moved if every operand is touched once.
+/// What an operation costs by its definition.
 struct Cost {
-  double flops = 0;
-  double bytes = 0;
+  double flops = 0;  ///< additions and multiplications; an exponential counts as some fifteen
+  double bytes = 0;  ///< moved if every operand is read and every result written once, a gathered row once per edge
 };
+
+struct Roofline;  // core/roofline.hpp
 
 namespace trace {
 
@@ -40,9 +42,11 @@ void record(const Event& event);
 /// What was recorded since start().
 std::vector<Event> events();
 
-/// A table, one line per operation name: calls, total time, share, GFLOP/s, GB/s.
-std::string table();
-/// The events in the format of chrome://tracing and Perfetto.
+/// A table, one line per operation and direction, the longest time first: calls, ms, share of the time of all lines,
+/// GFLOP, GB, GFLOP/s, GB/s. With a roofline also the time that this machine needs at least, as a share of the time
+/// that it took; above 100 % where rows that were gathered several times came from a nearer cache than the model says.
+std::string table(const Roofline* roofline = nullptr);
+/// The events in the format of chrome://tracing and Perfetto: JSON, times in microseconds.
 std::string chrome_json();
 
 }  // namespace trace

@@ -11,6 +11,9 @@
 
 namespace atto {
 
+/// Bytes of the index that names the row at the other end of an edge: what an operation reads per edge beside values.
+inline constexpr double kIndexBytes = sizeof(std::int32_t);
+
 /// Rows are destinations, columns sources; entries are the edges in canonical order.
 inline Csr by_destination(const Graph& g) {
   return {.rows = g.num_dst(),

@@ -48,6 +48,10 @@ class Binary final : public Op {
   Cost cost() const override {
     return {.flops = static_cast<double>(elements_) * F::kFlops, .bytes = static_cast<double>(moved_)};
   }
+  // A pass per gradient that is not just dy.
+  double backward_factor() const override {
+    return std::is_same_v<F, arithmetic::Add> ? 0 : std::is_same_v<F, arithmetic::Sub> ? 1 : 2;
+  }
 
  private:
   // What a gradient reads: neither argument, the other one, or both.

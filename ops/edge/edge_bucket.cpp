@@ -57,6 +57,7 @@ class EdgeBucket final : public Op {
   }
 
   Cost cost() const override { return {.flops = 0, .bytes = bytes_}; }
+  double backward_factor() const override { return 1; }
 
  private:
   const std::uint8_t* bucket() const { return buckets_.data<std::uint8_t>(); }

@@ -13,7 +13,7 @@ const Schema edge_dot_schema{{
     .formula = "e_ij,h = sum_d q_i,h,d k_j,h,d for every edge j -> i",
     .gradient =
         "dq_i,h = sum of de_ij,h k_j,h over the edges into i, dk_j,h = sum of de_ij,h q_i,h over the edges from j",
-    .cost = "2 E H D FLOP, E H (2 D + 1) values moved",
+    .cost = "2 E H D FLOP, (E + N_dst) H D + E H values and E indices moved",
 }};
 
 namespace {
@@ -53,8 +53,11 @@ class EdgeDot final : public Op {
   }
 
   Cost cost() const override {
-    const double pairs = static_cast<double>(graph_.num_edges() * heads_), depth = static_cast<double>(depth_);
-    return {.flops = 2 * pairs * depth, .bytes = pairs * (2 * depth + 1) * static_cast<double>(size_of(q_.dtype()))};
+    const auto edges = static_cast<double>(graph_.num_edges()), rows = static_cast<double>(graph_.num_dst()),
+               heads = static_cast<double>(heads_), depth = static_cast<double>(depth_);
+    const double values = (edges + rows) * heads * depth + edges * heads;
+    return {.flops = 2 * edges * heads * depth,
+            .bytes = values * static_cast<double>(size_of(q_.dtype())) + kIndexBytes * edges};
   }
 
  private:

@@ -12,14 +12,14 @@ const Schema edge_add_schema{{
     .signature = "src?[N_src,...], dst?[N_dst,...] -> e[E,...]",
     .formula = "e_ij = src_j + dst_i for every edge j -> i",
     .gradient = "dsrc_j = sum of de_ij over the edges from j, ddst_i = sum of de_ij over the edges into i",
-    .cost = "E W FLOP and 3 E W values moved, for rows of W values",
+    .cost = "E W FLOP, (2 E + N_dst) W values and E indices moved, for rows of W values",
 }};
 const Schema edge_mul_schema{{
     .name = "edge_mul",
     .signature = "src[N_src,...], dst[N_dst,...] -> e[E,...]",
     .formula = "e_ij = src_j dst_i for every edge j -> i",
     .gradient = "dsrc_j = sum of de_ij dst_i over the edges from j, ddst_i = sum of de_ij src_j over the edges into i",
-    .cost = "E W FLOP and 3 E W values moved, for rows of W values",
+    .cost = "E W FLOP, (2 E + N_dst) W values and E indices moved, for rows of W values",
 }};
 
 namespace {
@@ -52,6 +52,15 @@ Tensor joined(const char* op, const Graph& g, kernels::Join join, const Tensor& 
   return e;
 }
 
+// The rows of a source are gathered, those of a destination serve all its edges.
+Cost cost_of_join(const Graph& g, bool src, bool dst, const Tensor& e) {
+  const auto width = static_cast<double>(row_size(e.shape())), edges = static_cast<double>(g.num_edges()),
+             rows = static_cast<double>(g.num_dst());
+  const double values = (edges + (src ? edges : 0) + (dst ? rows : 0)) * width;
+  return {.flops = src && dst ? edges * width : 0,
+          .bytes = values * static_cast<double>(size_of(e.dtype())) + (src ? kIndexBytes * edges : 0)};
+}
+
 class EdgeAdd final : public Op {
  public:
   explicit EdgeAdd(const Graph& g) : graph_(g) {}
@@ -63,9 +72,7 @@ class EdgeAdd final : public Op {
 
   Tensor forward(Inputs in) override {
     Tensor e = joined("edge_add", graph_, kernels::Join::add, in[0], in[1]);
-    const double values = static_cast<double>(e.numel());
-    const int sides = in[0].defined() + in[1].defined();
-    cost_ = {.flops = sides == 2 ? values : 0, .bytes = static_cast<double>(e.bytes() * (1 + sides))};
+    cost_ = cost_of_join(graph_, in[0].defined(), in[1].defined(), e);
     return e;
   }
 
@@ -102,7 +109,9 @@ class EdgeMul final : public Op {
   Tensor forward(Inputs in) override {
     src_ = in[0];
     dst_ = in[1];
-    return joined("edge_mul", graph_, kernels::Join::multiply, src_, dst_);
+    Tensor e = joined("edge_mul", graph_, kernels::Join::multiply, src_, dst_);
+    cost_ = cost_of_join(graph_, true, true, e);
+    return e;
   }
 
   void backward(const Tensor& de, Gradients& gradients) override {
@@ -110,10 +119,7 @@ class EdgeMul final : public Op {
     if (gradients.wants(1)) gradients.add(1, weighted(de, src_, by_destination(graph_)));
   }
 
-  Cost cost() const override {
-    const double values = static_cast<double>(graph_.num_edges() * row_size(src_.shape()));
-    return {.flops = values, .bytes = 3 * values * static_cast<double>(size_of(src_.dtype()))};
-  }
+  Cost cost() const override { return cost_; }
 
  private:
   // A product of sparse and dense with a weight of its own for every channel.
@@ -127,6 +133,7 @@ class EdgeMul final : public Op {
 
   Graph graph_;
   Tensor src_, dst_;
+  Cost cost_;
 };
 
 }  // namespace

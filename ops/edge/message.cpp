@@ -12,22 +12,23 @@ const Schema gated_sum_schema{{
     .formula = "y_i = sum_j s_ij x_j / (sum_j s_ij + epsilon) over the edges j -> i, channel by channel",
     .gradient = "with g_i = dy_i / (sum_j s_ij + epsilon): ds_ij = g_i (x_j - y_i), dx_j = sum of s_ij g_i over the "
                 "edges from j",
-    .cost = "3 E D FLOP, 2 (E + N_dst) D values moved",
+    .cost = "3 E D FLOP, 2 (E + N_dst) D values and E indices moved",
 }};
 const Schema gine_sum_schema{{
     .name = "gine_sum",
     .signature = "x[N_src,D], e[E,D] -> y[N_dst,D]",
     .formula = "y_i = sum of relu(x_j + e_ij) over the edges j -> i",
     .gradient = "de_ij = dy_i where x_j + e_ij > 0, else 0; dx_j = sum of the same over the edges from j",
-    .cost = "3 E D FLOP, (2 E + N_dst) D values moved",
+    .cost = "3 E D FLOP, (2 E + N_dst) D values and E indices moved",
 }};
 
 namespace {
 
-// Values that an aggregation moves: two rows per edge and `per_node` rows per destination.
+// Bytes that an aggregation moves: two rows and an index per edge, and `per_node` rows per destination.
 double bytes_moved(const Graph& g, std::int64_t width, DType dtype, std::int64_t per_node) {
   return static_cast<double>((2 * g.num_edges() + per_node * g.num_dst()) * width) *
-         static_cast<double>(size_of(dtype));
+             static_cast<double>(size_of(dtype)) +
+         kIndexBytes * static_cast<double>(g.num_edges());
 }
 
 class GatedSum final : public Op {
@@ -119,6 +120,7 @@ class GineSum final : public Op {
   Cost cost() const override {
     return {.flops = 3.0 * static_cast<double>(e_.numel()), .bytes = bytes_moved(graph_, x_.size(1), x_.dtype(), 1)};
   }
+  double backward_factor() const override { return 2.5; }  // de reads x, e and writes; dx reads e and gathers dy
 
  private:
   Graph graph_;

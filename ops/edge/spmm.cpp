@@ -15,7 +15,7 @@ constexpr Schema::Text spmm_text(std::string_view name, std::string_view formula
           .signature = "weights?[E,...], x[N_src,...] -> y[N_dst,...]",
           .formula = formula,
           .gradient = gradient,
-          .cost = "2 E H D FLOP, E H (D + 1) + N_dst H D values moved"};
+          .cost = "2 E H D FLOP, E H (D + 1) + N_dst H D values and E indices moved"};
 }
 
 }  // namespace
@@ -51,8 +51,11 @@ class SpmmBase : public Op {
     const double edges = static_cast<double>(graph_.num_edges()), width = static_cast<double>(heads_ * depth_);
     const double values = edges * (width + (w_.defined() ? static_cast<double>(heads_) : 0.0)) +
                           static_cast<double>(graph_.num_dst()) * width;
-    return {.flops = 2 * edges * width, .bytes = values * static_cast<double>(size_of(x_.dtype()))};
+    return {.flops = 2 * edges * width,
+            .bytes = values * static_cast<double>(size_of(x_.dtype())) + kIndexBytes * edges};
   }
+  // One such product for dx, and one for dw where there are weights.
+  double backward_factor() const override { return w_.defined() ? 2 : 1; }
 
  protected:
   Tensor prepare(const Inputs& in) {

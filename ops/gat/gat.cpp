@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
+#include "ops/csr_views.hpp"
 #include "ops/dispatch.hpp"
 #include "ops/dropout/dropout.hpp"
 #include "ops/edge/edge.hpp"
@@ -18,7 +19,8 @@ const Schema gat_schema{{
     .formula = "y_i = sum_e a_e x_j, a = softmax over the edges into i of LeakyReLU(src_j + dst_i + edge_e)",
     .gradient = "dz_e = a_e (da_e - sum a da) LeakyReLU', da_e = dy_i . x_j; dx_j = sum a_e dy_i; dsrc, ddst, dedge = "
                 "sums of dz",
-    .cost = "2 E H D + 15 E H FLOP, (E + M) H D + 2 E H values moved",
+    .cost =
+        "2 E H D + 15 E H FLOP, (E + M) H D + (E + M) H values and E indices moved; a term per edge adds E H values",
 }};
 const Schema gatv2_schema{{
     .name = "gatv2",
@@ -26,7 +28,7 @@ const Schema gatv2_schema{{
     .formula = "y_i = sum_e a_e src_j, a = softmax over the edges into i of vector . LeakyReLU(src_j + dst_i + edge_e)",
     .gradient = "dz_e = a_e (da_e - sum a da), dh_e = dz_e vector LeakyReLU'; dsrc_j = sum a_e dy_i + dh_e, ddst, "
                 "dedge = sums of dh",
-    .cost = "6 E H D + 15 E H FLOP, (E + 2 M) H D values moved",
+    .cost = "6 E H D + 15 E H FLOP, (E + 2 M) H D values and E indices moved; a term per edge adds E H D values",
 }};
 
 namespace {
@@ -50,6 +52,7 @@ class GatOp final : public Op {
     Tensor y = Tensor::empty(Shape{graph_.num_dst(), heads_, depth_}, inputs_[0].dtype(), inputs_[0].device());
     dispatch(y, schema().name(), [&]<class T>(auto device) { kernels::gat_forward(device, call<T>(), y.data<T>()); });
     element_bytes_ = static_cast<double>(size_of(y.dtype()));
+    has_edge_term_ = inputs_[3].defined();
     if (!recording())
       for (Tensor& input : inputs_) input = {};
     return y;
@@ -86,10 +89,13 @@ class GatOp final : public Op {
     const auto e = static_cast<double>(graph_.num_edges()), h = static_cast<double>(heads_),
                d = static_cast<double>(depth_);
     const auto m = static_cast<double>(graph_.num_dst());
-    return {.flops = (dynamic_ ? 6 : 2) * e * h * d + 15 * e * h,
-            .bytes = element_bytes_ * ((e + (dynamic_ ? 2 : 1) * m) * h * d + 2 * e * h)};
+    const double per_edge = has_edge_term_ ? e * h * (dynamic_ ? d : 1) : 0;
+    const double values = (e + m) * h * d + (dynamic_ ? m * h * d : (e + m) * h) + per_edge;
+    return {.flops = (dynamic_ ? 6 : 2) * e * h * d + 15 * e * h, .bytes = element_bytes_ * values + kIndexBytes * e};
   }
-  double backward_factor() const override { return 3; }
+  // A gather over the edges into a node, for da, and one over those from it, for dx. GATv2 computes its hidden rows
+  // anew in both and needs those of the destinations, too.
+  double backward_factor() const override { return dynamic_ ? 3 : 2; }
 
  private:
   template <class T>
@@ -111,6 +117,7 @@ class GatOp final : public Op {
   bool dynamic_;
   std::int64_t heads_ = 0, depth_ = 0;
   double element_bytes_ = 0;
+  bool has_edge_term_ = false;
   Tensor inputs_[4];
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
+#include "ops/csr_views.hpp"
 #include "ops/dispatch.hpp"
 #include "ops/edge/edge.hpp"
 #include "ops/edge/message.hpp"
@@ -20,7 +21,7 @@ const Schema gated_conv_schema{{
     .gradient = "with h_i = dy_i / (sum_e s_e + epsilon): dz_e = h_i (value_j - y_i) s_e (1 - s_e); ddst, dsrc, dedge "
                 "= sums of dz; "
                 "dvalue_j = sum of s_e h_i over the edges from j",
-    .cost = "16 E D FLOP, 2 (E + M) D values moved",
+    .cost = "16 E D FLOP, 2 (E + M) D values and E indices moved; a row for every edge adds E D values",
 }};
 
 namespace {
@@ -96,9 +97,10 @@ class GatedConvOp final : public Op {
 
   Cost cost() const override {
     const auto width = static_cast<double>(y_.size(1)), edges = static_cast<double>(graph_.num_edges());
+    const bool row_per_edge = inputs_[3].defined() && !kind_.defined();
+    const double rows = 2 * (edges + static_cast<double>(graph_.num_dst())) + (row_per_edge ? edges : 0);
     return {.flops = 16 * edges * width,
-            .bytes =
-                2 * (edges + static_cast<double>(graph_.num_dst())) * width * static_cast<double>(size_of(y_.dtype()))};
+            .bytes = rows * width * static_cast<double>(size_of(y_.dtype())) + kIndexBytes * edges};
   }
   double backward_factor() const override { return 3; }
 

@@ -101,6 +101,7 @@ class GatherRows final : public Op {
   }
 
   Cost cost() const override { return {.flops = 0, .bytes = bytes_}; }
+  double backward_factor() const override { return 1; }
 
  private:
   const Schema* schema_;

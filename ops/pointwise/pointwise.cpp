@@ -47,6 +47,7 @@ class Pointwise final : public Op {
   Cost cost() const override {
     return {.flops = static_cast<double>(F::kFlops * elements_), .bytes = static_cast<double>(bytes_)};
   }
+  double backward_factor() const override { return 1.5; }  // dy and x or y in, dx out
 
  private:
   const Schema* schema_;

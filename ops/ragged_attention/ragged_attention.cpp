@@ -21,8 +21,9 @@ const Schema ragged_attention_schema{{
         "dz = p (dropout(gate) dout_i.v_j - dout_i.out_i); dscore = dz multiply; dq_i = scale sum_j dscore k_j; "
         "dk_j = scale sum_i dscore q_i; dv_j = sum_i dropout(p gate) dout_i; dmultiply[b] = sum_(b_ij=b) dz score; "
         "dadd[b] = sum_(b_ij=b) dz; dgate[b] = sum_(b_ij=b) dropout(p) dout_i.v_j; ddense = dz",
-    .cost =
-        "sum over segments of H n_q n_k (2 D + 2 V + 20) FLOP; H (2 n_q + n_k) (D + V) values and n_q n_k bytes moved",
+    .cost = "sum over segments of H n_q n_k (2 D + 2 V + 20) FLOP; (H n_q + G n_k) (D + V) values and, with tables, "
+            "n_q n_k "
+            "bytes moved; the dense term adds H n_q n_k values; causal: only pairs that are seen count",
 }};
 
 namespace {
@@ -72,6 +73,16 @@ std::vector<std::int64_t> make_pair_offsets(const Ragged& queries, const Ragged&
   return offsets;
 }
 
+// Pairs that a causal mask leaves: query i sees the keys j <= i + n_k - n_q.
+std::int64_t causal_pairs(const Ragged& queries, const Ragged& keys) {
+  std::int64_t pairs = 0;
+  for (std::int64_t g = 0; g < queries.count(); ++g) {
+    const std::int64_t seen = std::min(queries.size(g), keys.size(g));  // by the last ones; earlier queries see no key
+    pairs += seen * keys.size(g) - seen * (seen - 1) / 2;
+  }
+  return pairs;
+}
+
 // Of 16 random bits, those below the threshold drop.
 std::uint32_t threshold_of(const RaggedAttentionOptions& options) {
   if (!(options.dropout >= 0 && options.dropout < 1))
@@ -113,9 +124,7 @@ class RaggedAttention final : public Op {
     row_inverse_ = Tensor::empty(rows, q().dtype(), q().device());
     dispatch(q(), kName, [&]<class T>(auto device) { kernels::ragged_attention_forward(device, call<T>()); });
     const Tensor out = out_;
-    heads_ = static_cast<double>(q().size(1));
-    widths_ = static_cast<double>(q().size(2) + v().size(2));
-    element_bytes_ = static_cast<double>(size_of(q().dtype()));
+    cost_ = cost_of_forward();
     if (!recording()) {
       in_ = {};
       out_ = row_max_ = row_inverse_ = Tensor{};
@@ -146,14 +155,20 @@ class RaggedAttention final : public Op {
     });
   }
 
-  Cost cost() const override {
-    const auto pairs = static_cast<double>(pair_offsets_.back());
-    const double values = heads_ * widths_ * static_cast<double>(2 * queries_.total() + keys_.total());
-    return {.flops = heads_ * pairs * (2 * widths_ + 20), .bytes = values * element_bytes_ + pairs};
-  }
+  Cost cost() const override { return cost_; }
+  // Five products in place of two: scores once more, dp, dq, dk, dv.
   double backward_factor() const override { return 2.5; }
 
  private:
+  Cost cost_of_forward() const {
+    const auto heads = static_cast<double>(q().size(1)), widths = static_cast<double>(q().size(2) + v().size(2));
+    const auto pairs = static_cast<double>(options_.causal ? causal_pairs(queries_, keys_) : pair_offsets_.back());
+    double values = widths * static_cast<double>(q().size(0) * q().size(1) + k().size(0) * k().size(1));
+    if (in_[6].defined()) values += heads * pairs;
+    return {.flops = heads * pairs * (2 * widths + 20),
+            .bytes = values * static_cast<double>(size_of(q().dtype())) + (largest_.empty() ? 0 : pairs)};
+  }
+
   const Tensor& q() const { return in_[0]; }
   const Tensor& k() const { return in_[1]; }
   const Tensor& v() const { return in_[2]; }
@@ -255,7 +270,7 @@ class RaggedAttention final : public Op {
   std::vector<std::uint8_t> largest_;
   std::array<Tensor, 7> in_;
   Tensor out_, row_max_, row_inverse_;
-  double heads_ = 0, widths_ = 0, element_bytes_ = 0;
+  Cost cost_;
 };
 
 }  // namespace

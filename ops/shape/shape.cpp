@@ -154,6 +154,7 @@ class Slice final : public Op {
     gradients.add_slice(0, dimension_, begin_, gradient);
   }
   Cost cost() const override { return {.flops = 0, .bytes = bytes_}; }
+  double backward_factor() const override { return 1; }
 
  private:
   int dimension_;

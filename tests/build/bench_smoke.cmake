@@ -1,4 +1,5 @@
-# Runs every workload of SIDE that needs no data folder: numbers for a peer, two repetitions, an end.
+# Runs every workload of SIDE that needs no data folder (numbers for a peer, two repetitions, an end), one of
+# them with a trace, and every kernel of ROOFLINE.
 execute_process(COMMAND ${SIDE} --list OUTPUT_VARIABLE names COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "[^\n]+" names "${names}")
 foreach(name IN LISTS names)
@@ -20,4 +21,20 @@ list(LENGTH names count)
 message(STATUS "${count} workloads")
 if(count LESS 20)
   message(FATAL_ERROR "--list names only ${count} workloads")
+endif()
+
+file(MAKE_DIRECTORY ${WORK})
+execute_process(COMMAND ${CMAKE_COMMAND} -E echo 1 COMMAND ${SIDE} --workload gat-100 --quick --trace ${WORK}/trace.json
+  OUTPUT_VARIABLE out ERROR_VARIABLE errors RESULTS_VARIABLE codes)
+file(READ ${WORK}/trace.json trace)
+string(JSON events LENGTH "${trace}" traceEvents)
+if(NOT codes STREQUAL "0;0" OR NOT errors MATCHES "roofline.*gat \\(backward\\)" OR events LESS 2)
+  message(FATAL_ERROR "--trace: ${events} events and\n${errors}")
+endif()
+
+execute_process(COMMAND ${ROOFLINE} --quick --json OUTPUT_VARIABLE out COMMAND_ERROR_IS_FATAL ANY)
+string(JSON rows LENGTH "${out}" rows)
+message(STATUS "${rows} kernels against the roofline")
+if(rows LESS 20)
+  message(FATAL_ERROR "only ${rows} kernels in\n${out}")
 endif()

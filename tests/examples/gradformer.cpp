@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -15,59 +14,13 @@
 
 #include "core/file.hpp"
 #include "nn/train/metrics_log.hpp"
+#include "tests/examples/program.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/data.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace atto;
+using test::kProgram, test::kSmall, test::metrics, test::Result, test::run, test::write_tu;
 namespace fs = std::filesystem;
-
-namespace {
-
-const std::string kProgram = std::string(ATTO_EXAMPLES_FOLDER) + "/gradformer";
-
-struct Result {
-  int code;
-  std::string output;  // both streams
-};
-
-Result run(const std::string& arguments, const fs::path& log) {
-  const int status = std::system(("'" + kProgram + "' " + arguments + " >'" + log.string() + "' 2>&1").c_str());
-  return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .output = read_file(log)};
-}
-
-// A small data set in the TU text form: rings (class 0) and paths (class 1).
-void write_tu(const fs::path& folder) {
-  fs::create_directories(folder);
-  std::ofstream a(folder / "TOY_A.txt"), indicator(folder / "TOY_graph_indicator.txt"),
-      labels(folder / "TOY_graph_labels.txt"), nodes(folder / "TOY_node_labels.txt");
-  int next = 1;
-  for (int g = 0; g < 40; ++g) {
-    const int n = 4 + g % 5;
-    for (int i = 0; i < n; ++i) {
-      indicator << g + 1 << "\n";
-      nodes << (g * 7 + i * 3) % 3 << "\n";
-      if (i + 1 < n) a << next + i << ", " << next + i + 1 << "\n" << next + i + 1 << ", " << next + i << "\n";
-    }
-    if (g % 2 == 0) a << next << ", " << next + n - 1 << "\n" << next + n - 1 << ", " << next << "\n";
-    labels << g % 2 << "\n";
-    next += n;
-  }
-}
-
-const char* kSmall = " --cache '' --layers 2 --channels 16 --heads 2 --epochs 3 --batch 8";
-
-// metrics.csv without the column of seconds.
-std::string metrics(const fs::path& folder) {
-  std::ostringstream text;
-  for (MetricsRow row : read_metrics(folder / "metrics.csv")) {
-    row.seconds = MetricsRow::none;
-    text << csv_line(row) << "\n";
-  }
-  return text.str();
-}
-
-}  // namespace
 
 TEST_CASE("gradformer --help explains every option") {
   const test::TemporaryFolder folder;
@@ -77,7 +30,7 @@ TEST_CASE("gradformer --help explains every option") {
        {"--data",   "--dataset", "--model",   "--layers", "--channels",       "--heads",   "--gamma",
         "--hop",    "--slope",   "--mask",    "--local",  "--encoding",       "--epochs",  "--batch",
         "--lr",     "--warmup",  "--seed",    "--folds",  "--train-fraction", "--threads", "--out",
-        "--resume", "--weights", "--predict", "--trace"}) {
+        "--resume", "--weights", "--predict", "--trace",  "--memory-limit"}) {
     INFO(option);
     CHECK(help.output.find(option) != std::string::npos);
   }
@@ -118,6 +71,9 @@ TEST_CASE("gradformer ends with a message and exit code 2 whatever it is given")
   refused(good + " --train-fraction 0", "fraction");
   refused(good + " --threads -1", "threads");
   refused(good + " --warmup 7", "warmup");
+  for (const char* size : {"lots", "0", "-1", "1.5GiB", "9EiB", "99999999999999999999"})
+    refused(good + " --memory-limit " + size, "memory-limit");
+  refused(good + " --trace /no/such/folder/trace.json", "/no/such/folder/trace.json");
   refused(good + " --layers 1000000000", "memory");
   refused(good + " --channels 100000000", "memory");
   refused(good + " --graphs 1000000000000 --data ''", "memory");
