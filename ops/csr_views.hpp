@@ -6,6 +6,8 @@
 #include <span>
 
 #include "core/parallel.hpp"
+#include "core/sum.hpp"
+#include "core/tensor.hpp"
 #include "graph/graph.hpp"
 #include "ops/csr.hpp"
 
@@ -54,6 +56,18 @@ void for_blocks(std::span<const std::int32_t> blocks, std::int64_t work, F&& f) 
     f(block, std::int64_t{blocks[static_cast<std::size_t>(block)]},
       std::int64_t{blocks[static_cast<std::size_t>(block) + 1]});
   });
+}
+
+/// sums[size] = what f(begin, end, part) adds to `part`, over the blocks of for_blocks(): each has a part of its own,
+/// and the parts are added up in order.
+template <class T, class F>
+void sum_over_blocks(std::span<const std::int32_t> blocks, std::int64_t work, std::int64_t size, T* sums, F&& f) {
+  const auto count = static_cast<std::int64_t>(blocks.size()) - 1;
+  const Tensor parts = Tensor::zeros(Shape{count, size}, dtype_of<T>);
+  for_blocks(blocks, work, [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
+    f(begin, end, parts.data<T>() + block * size);
+  });
+  sum_middle(1, count, size, parts.data<T>(), sums);
 }
 
 /// Calls f(begin, end) for ranges of rows with about equal work, in parallel when it is worth it. `work_per_entry`

@@ -12,6 +12,7 @@ namespace atto {
 /// what it would compute once per edge.
 struct EdgeRows {
   EdgeRows() = default;
+  EdgeRows(const Tensor& row) : rows(row) {}  // NOLINT: constants, a row for each edge
   EdgeRows(Var row, Tensor kinds = {})
       : rows(std::move(row)), kind(std::move(kinds)) {}  // NOLINT: a Var is a row for each edge
 

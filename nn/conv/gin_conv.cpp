@@ -32,9 +32,9 @@ GineConv::GineConv(const Scope& scope, std::int64_t in, std::int64_t out, std::i
   if (edge_channels != in) edge_.emplace(scope / "edge", edge_channels, in);
 }
 
-Var GineConv::operator()(const Var& x, const Graph& graph, const Var& e) const {
+Var GineConv::operator()(const Var& x, const Graph& graph, const EdgeRows& e) const {
   const auto here = enter();
-  const Var neighbours = gine_sum(graph, x, edge_ ? (*edge_)(e) : e);
+  const Var neighbours = gine_sum(graph, x, edge_ ? (*edge_)(e.rows) : e.rows, e.kind);
   return gin_.output_(gin_.hidden_(gin_.self(x) + neighbours));
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "graph/graph.hpp"
+#include "nn/conv/edge_rows.hpp"
 #include "nn/layers/linear.hpp"
 #include "nn/module.hpp"
 
@@ -31,11 +32,11 @@ class GinConv : public Module {
 };
 
 /// GIN with edge features (Hu et al. 2020, eq. A.1): the messages are ReLU(x_j + e_ij); e goes through one linear layer
-/// first when its width differs (parameters edge.*). e [E,F] in canonical order.
+/// first when its width differs (parameters edge.*). e [E,F] in canonical order, or a row for each kind of edge.
 class GineConv : public Module {
  public:
   GineConv(const Scope& scope, std::int64_t in, std::int64_t out, std::int64_t edge_channels, GinOptions options = {});
-  Var operator()(const Var& x, const Graph& graph, const Var& e) const;
+  Var operator()(const Var& x, const Graph& graph, const EdgeRows& e) const;
 
  private:
   GinConv gin_;

@@ -55,10 +55,6 @@ bool reads_edges(Local local) {
   return local == Local::gine || local == Local::gatedgcn;
 }
 
-bool takes_kinds(Local local) {
-  return local == Local::gatedgcn;
-}
-
 std::unique_ptr<LocalConv> make_local(Local local, const Scope& scope, const LocalOptions& o) {
   const std::int64_t d = o.channels;
   switch (local) {
@@ -74,7 +70,7 @@ std::unique_ptr<LocalConv> make_local(Local local, const Scope& scope, const Loc
                            scope, d, d);
     case Local::gine:
       return wrap<GineConv>([](const GineConv& conv, const Var& x, const Batch& batch,
-                               const EdgeRows& e) { return nodes(conv(x, batch.graphs.graph(), e.laid_out())); },
+                               const EdgeRows& e) { return nodes(conv(x, batch.graphs.graph(), e)); },
                             scope, d, d, d);
     case Local::gatedgcn:
       return wrap<GatedGcnConv>([](const GatedGcnConv& conv, const Var& x, const Batch& batch,

@@ -15,8 +15,6 @@ std::string_view name_of(Local local);
 Local local(std::string_view name);
 /// Whether the convolution reads edge features.
 bool reads_edges(Local local);
-/// Whether it can take a row for each kind of edge in place of one for each edge.
-bool takes_kinds(Local local);
 
 struct LocalOptions {
   std::int64_t channels = 64;

@@ -66,8 +66,7 @@ InputEncoder::InputEncoder(const Scope& scope, const GraphModelOptions& o, Local
     : Module(scope),
       node_features_(o.node_features),
       edge_features_(o.edge_features),
-      encoding_width_(o.encoding_width),
-      lay_out_edges_(!takes_kinds(local)) {
+      encoding_width_(o.encoding_width) {
   const std::int64_t beside = o.encoding_width > 0 ? o.encoding_channels : 0;
   if (beside < 0 || beside >= o.channels)
     throw ValueError({.op = "GraphModel",
@@ -117,7 +116,6 @@ NodesAndEdges InputEncoder::operator()(const Batch& batch) const {
                        : or_no_rows(batch.edge_attr, edge_features_, edges, scope().dtype());
   if (edge_linear_) out.edge = (*edge_linear_)(e);
   else out.edge = EdgeRows(edge_embedding_->weight().var(), e);
-  if (lay_out_edges_) out.edge = out.edge.laid_out();
   return out;
 }
 

@@ -73,7 +73,6 @@ class InputEncoder : public Module {
   std::optional<BatchNorm> encoding_norm_;
   Features node_features_, edge_features_;
   std::int64_t encoding_width_ = 0;
-  bool lay_out_edges_ = false;  // the convolution wants a row for each edge
 };
 
 /// The whole network: encoder, layers, pooling, head. Output [B, outputs], or [N, outputs] without pooling.

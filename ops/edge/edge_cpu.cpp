@@ -200,6 +200,18 @@ void gine_sum_de(Cpu, const Csr& csr, std::int64_t width, const T* x, const T* e
   });
 }
 
+template <class T>
+void gine_sum_dkinds(Cpu, const Csr& csr, std::span<const std::int32_t> blocks, std::int64_t width, std::int64_t kinds,
+                     const T* x, const T* e, const T* g, T* de) {
+  if (width == 0) return;
+  with_isa([&]<class Isa>() {
+    sum_over_blocks(blocks, 2 * csr.entries * width, kinds * width, de,
+                    [&](std::int64_t begin, std::int64_t end, T* part) {
+                      simd::gine_sum_dkinds<Isa>(csr, begin, end, width, x, e, g, part);
+                    });
+  });
+}
+
 #define ATTO_INSTANTIATE(T)                                                                                           \
   template void spmm(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, bool, T*);                      \
   template void spmm_extreme(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, bool, T*,               \
@@ -221,7 +233,9 @@ void gine_sum_de(Cpu, const Csr& csr, std::int64_t width, const T* x, const T* e
   template void gated_sum_ds(Cpu, const Csr&, std::int64_t, const T*, const T*, const T*, T*);                        \
   template void gine_sum(Cpu, const Csr&, std::int64_t, const T*, const T*, T*);                                      \
   template void gine_sum_dx(Cpu, const Csr&, std::int64_t, const T*, const T*, const T*, T*);                         \
-  template void gine_sum_de(Cpu, const Csr&, std::int64_t, const T*, const T*, const T*, T*);
+  template void gine_sum_de(Cpu, const Csr&, std::int64_t, const T*, const T*, const T*, T*);                         \
+  template void gine_sum_dkinds(Cpu, const Csr&, std::span<const std::int32_t>, std::int64_t, std::int64_t, const T*, \
+                                const T*, const T*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)
 #undef ATTO_INSTANTIATE

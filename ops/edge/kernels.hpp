@@ -78,5 +78,9 @@ void gine_sum_dx(Cpu, const Csr& csr, std::int64_t width, const T* x, const T* e
 /// By destination: de[edge] = g[row] where x[column] + e[edge] > 0.
 template <class T>
 void gine_sum_de(Cpu, const Csr& csr, std::int64_t width, const T* x, const T* e, const T* g, T* de);
+/// The same added up by kind, de[kinds, width]; `csr.edge` tells the kind of an entry, `blocks` are Graph::in_blocks().
+template <class T>
+void gine_sum_dkinds(Cpu, const Csr& csr, std::span<const std::int32_t> blocks, std::int64_t width, std::int64_t kinds,
+                     const T* x, const T* e, const T* g, T* de);
 
 }  // namespace atto::kernels

@@ -3,6 +3,8 @@
 #include "ops/csr_views.hpp"
 #include "ops/dispatch.hpp"
 #include "ops/edge/kernels.hpp"
+#include "ops/edge/kinds.hpp"
+#include "ops/index/index.hpp"
 
 namespace atto {
 
@@ -16,7 +18,7 @@ const Schema gated_sum_schema{{
 }};
 const Schema gine_sum_schema{{
     .name = "gine_sum",
-    .signature = "x[N_src,D], e[E,D] -> y[N_dst,D]",
+    .signature = "x[N_src,D], e[R,D] -> y[N_dst,D]",
     .formula = "y_i = sum of relu(x_j + e_ij) over the edges j -> i",
     .gradient = "de_ij = dy_i where x_j + e_ij > 0, else 0; dx_j = sum of the same over the edges from j",
     .cost = "3 E D FLOP, (2 E + N_dst) D values and E indices moved",
@@ -83,48 +85,56 @@ class GatedSum final : public Op {
 
 class GineSum final : public Op {
  public:
-  explicit GineSum(const Graph& g) : graph_(g) {}
+  GineSum(const Graph& g, const Tensor& kind) : graph_(g), kind_(kind) {}
   const Schema& schema() const override { return gine_sum_schema; }
   void bind(Dims& dims) const override {
-    dims.set("E", graph_.num_edges());
+    if (!kind_.defined()) dims.set("R", graph_.num_edges());
     dims.set("N_src", graph_.num_src());
   }
 
   Tensor forward(Inputs in) override {
     x_ = in[0];
     e_ = in[1];
+    kind_ = checked_kinds(kind_, graph_.num_edges(), e_.size(0), "gine_sum");
     Tensor y = Tensor::empty(Shape{graph_.num_dst(), x_.size(1)}, x_.dtype(), x_.device());
     dispatch(x_, "gine_sum", [&]<class T>(auto device) {
-      kernels::gine_sum(device, by_destination(graph_), x_.size(1), x_.data<T>(), e_.data<T>(), y.data<T>());
+      kernels::gine_sum(device, EdgeKinds(graph_, kind_).by_destination(), x_.size(1), x_.data<T>(), e_.data<T>(),
+                        y.data<T>());
     });
     return y;
   }
 
   void backward(const Tensor& dy, Gradients& gradients) override {
+    EdgeKinds kinds(graph_, kind_);
     dispatch(x_, "gine_sum", [&]<class T>(auto device) {
       if (gradients.wants(0)) {
         Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
-        kernels::gine_sum_dx(device, by_source(graph_), x_.size(1), x_.data<T>(), e_.data<T>(), dy.data<T>(),
+        kernels::gine_sum_dx(device, kinds.by_source(), x_.size(1), x_.data<T>(), e_.data<T>(), dy.data<T>(),
                              dx.data<T>());
         gradients.add(0, dx);
       }
       if (gradients.wants(1)) {
         Tensor de = Tensor::empty(e_.shape(), e_.dtype(), e_.device());
-        kernels::gine_sum_de(device, by_destination(graph_), x_.size(1), x_.data<T>(), e_.data<T>(), dy.data<T>(),
-                             de.data<T>());
+        if (kinds.defined())
+          kernels::gine_sum_dkinds(device, kinds.by_destination(), graph_.in_blocks(), x_.size(1), e_.size(0),
+                                   x_.data<T>(), e_.data<T>(), dy.data<T>(), de.data<T>());
+        else
+          kernels::gine_sum_de(device, by_destination(graph_), x_.size(1), x_.data<T>(), e_.data<T>(), dy.data<T>(),
+                               de.data<T>());
         gradients.add(1, de);
       }
     });
   }
 
   Cost cost() const override {
-    return {.flops = 3.0 * static_cast<double>(e_.numel()), .bytes = bytes_moved(graph_, x_.size(1), x_.dtype(), 1)};
+    const double values = static_cast<double>(graph_.num_edges()) * static_cast<double>(x_.size(1));
+    return {.flops = 3 * values, .bytes = bytes_moved(graph_, x_.size(1), x_.dtype(), 1)};
   }
   double backward_factor() const override { return 2.5; }  // de reads x, e and writes; dx reads e and gathers dy
 
  private:
   Graph graph_;
-  Tensor x_, e_;
+  Tensor x_, e_, kind_;
 };
 
 }  // namespace
@@ -132,8 +142,9 @@ class GineSum final : public Op {
 Var gated_sum(const Graph& g, const Var& gates, const Var& x, double epsilon) {
   return apply<GatedSum>({gates, x}, g, epsilon);
 }
-Var gine_sum(const Graph& g, const Var& x, const Var& e) {
-  return apply<GineSum>({x, e}, g);
+Var gine_sum(const Graph& g, const Var& x, const Var& e, const Tensor& kind) {
+  if (kind.defined() && e.size(0) > kMostKinds) return gine_sum(g, x, embedding(e, kind));
+  return apply<GineSum>({x, e}, g, kind);
 }
 
 }  // namespace atto

@@ -14,9 +14,11 @@ extern const Schema gated_sum_schema, gine_sum_schema;
 Var gated_sum(const Graph& g, const Var& gates, const Var& x, double epsilon = 1e-6);
 Var gated_sum_reference(const Graph& g, const Var& gates, const Var& x, double epsilon = 1e-6);
 
-/// y_i = sum_j relu(x_j + e_ij): the aggregation of GINE (Hu et al. 2020, arXiv 1905.12265). x[N_src,D], e[E,D] ->
-/// [N_dst,D]. The gradient where x_j + e_ij = 0 is 0. Cost: 3 E D FLOP; backward computes the messages again.
-Var gine_sum(const Graph& g, const Var& x, const Var& e);
-Var gine_sum_reference(const Graph& g, const Var& x, const Var& e);
+/// y_i = sum_j relu(x_j + e_ij): the aggregation of GINE (Hu et al. 2020, arXiv 1905.12265). x[N_src,D], e[R,D] ->
+/// [N_dst,D]; R = E, or any number of kinds of edges with `kind`, int64 [E], the row of each edge. The gradient where
+/// x_j + e_ij = 0 is 0. TypeError, or IndexError for a kind outside 0..R-1. Cost: 3 E D FLOP; backward computes the
+/// messages again, and with kinds nothing of size E D is made.
+Var gine_sum(const Graph& g, const Var& x, const Var& e, const Tensor& kind = {});
+Var gine_sum_reference(const Graph& g, const Var& x, const Var& e, const Tensor& kind = {});
 
 }  // namespace atto

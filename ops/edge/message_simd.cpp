@@ -109,6 +109,25 @@ template <class Isa, class T, int L>
   });
 }
 
+template <class Isa, class T, int L>
+[[gnu::noinline]] void gine_dkinds_rows(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width,
+                                        const T* x, const T* e, const T* g, T* de) {
+  const std::int64_t vectors = lane_count<L>(width);
+  const auto fresh = fresh_lanes<T, L>(vectors - 1, width);  // the last vector may overlap the one before it
+  for (std::int64_t r = begin; r < end; ++r)
+    for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
+      const T* from = x + column_of(csr, t) * width;
+      const std::int64_t kind = edge_of(csr, t) * width;
+      for (std::int64_t k = 0; k < vectors; ++k) {
+        const std::int64_t at = lane_start<L>(k, width);
+        const Lanes<T, L> m = load<L>(from + at) + load<L>(e + kind + at);
+        Lanes<T, L> sent = m > T(0) ? load<L>(g + r * width + at) : Lanes<T, L>{};
+        if (k + 1 == vectors) sent = fresh ? sent : Lanes<T, L>{};
+        store(de + kind + at, load<L>(de + kind + at) + sent);
+      }
+    }
+}
+
 }  // namespace
 
 template <class Isa, class T>
@@ -148,6 +167,12 @@ void gine_sum_de(const Csr& csr, std::int64_t begin, std::int64_t end, std::int6
   with_lanes<Isa, T>(width, [&]<int L>() { gine_de_rows<Isa, T, L>(csr, begin, end, width, x, e, g, de, ahead); });
 }
 
+template <class Isa, class T>
+void gine_sum_dkinds(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e,
+                     const T* g, T* de) {
+  with_lanes<Isa, T>(width, [&]<int L>() { gine_dkinds_rows<Isa, T, L>(csr, begin, end, width, x, e, g, de); });
+}
+
 #define ATTO_INSTANTIATE(T)                                                                                          \
   template void gated_sum<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, T, T*, \
                                     T*, std::int64_t);                                                               \
@@ -158,7 +183,9 @@ void gine_sum_de(const Csr& csr, std::int64_t begin, std::int64_t end, std::int6
   template void gine_sum_dx<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,      \
                                       const T*, T*, std::int64_t);                                                   \
   template void gine_sum_de<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,      \
-                                      const T*, T*, std::int64_t);
+                                      const T*, T*, std::int64_t);                                                   \
+  template void gine_sum_dkinds<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,  \
+                                          const T*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)
 #undef ATTO_INSTANTIATE

@@ -3,6 +3,7 @@
 #include "ops/arithmetic/arithmetic.hpp"
 #include "ops/edge/edge.hpp"
 #include "ops/edge/message.hpp"
+#include "ops/index/index.hpp"
 #include "ops/pointwise/pointwise.hpp"
 #include "ops/reduce/reduce.hpp"
 #include "ops/shape/shape.hpp"
@@ -48,8 +49,8 @@ Var gated_sum_reference(const Graph& g, const Var& gates, const Var& x, double e
   return edge_sum(g, gates * edge_add(g, x, {})) / (edge_sum(g, gates) + epsilon);
 }
 
-Var gine_sum_reference(const Graph& g, const Var& x, const Var& e) {
-  return edge_sum(g, relu(edge_add(g, x, {}) + e));
+Var gine_sum_reference(const Graph& g, const Var& x, const Var& e, const Tensor& kind) {
+  return edge_sum(g, relu(edge_add(g, x, {}) + (kind.defined() ? embedding(e, kind) : e)));
 }
 
 }  // namespace atto

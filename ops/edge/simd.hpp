@@ -43,5 +43,9 @@ void gine_sum_dx(const Csr& csr, std::int64_t begin, std::int64_t end, std::int6
 template <class Isa, class T>
 void gine_sum_de(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e,
                  const T* g, T* de, std::int64_t ahead);
+/// The same added up by kind: de[edge] += what edge t sends, where `csr.edge` tells the kind.
+template <class Isa, class T>
+void gine_sum_dkinds(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* x, const T* e,
+                     const T* g, T* de);
 
 }  // namespace atto::simd

@@ -7,6 +7,7 @@
 #include "ops/csr_views.hpp"
 #include "ops/dispatch.hpp"
 #include "ops/edge/edge.hpp"
+#include "ops/edge/kinds.hpp"
 #include "ops/edge/message.hpp"
 #include "ops/index/index.hpp"
 #include "ops/pointwise/pointwise.hpp"
@@ -26,32 +27,6 @@ const Schema gated_conv_schema{{
 
 namespace {
 
-// More kinds than that are laid out edge by edge: their sums would need a large table for every block of rows.
-constexpr std::int64_t kMostKinds = 256;
-
-// int32 [E], every value in 0..rows-1; undefined when edges have rows of their own.
-Tensor checked_kinds(const Tensor& kind, std::int64_t edges, std::int64_t rows) {
-  if (!kind.defined()) return {};
-  if (kind.dtype() != DType::int64 || kind.shape() != Shape{edges})
-    throw TypeError({.op = "gated_conv",
-                     .argument = "kind",
-                     .got = kind.str(),
-                     .expected = "int64 [" + std::to_string(edges) + "]",
-                     .hint = {}});
-  Tensor narrow = Tensor::empty(Shape{edges}, DType::int32);
-  for (std::int64_t e = 0; e < edges; ++e) {
-    const std::int64_t row = kind.data<std::int64_t>()[e];
-    if (row < 0 || row >= rows)
-      throw IndexError({.op = "gated_conv",
-                        .argument = "kind of edge " + std::to_string(e),
-                        .got = std::to_string(row),
-                        .expected = "0 <= kind < " + std::to_string(rows),
-                        .hint = "one row of edge features for each kind"});
-    narrow.data<std::int32_t>()[e] = static_cast<std::int32_t>(row);
-  }
-  return narrow;
-}
-
 class GatedConvOp final : public Op {
  public:
   GatedConvOp(const Graph& graph, const GatedConvOptions& options) : graph_(graph), options_(options) {}
@@ -65,7 +40,8 @@ class GatedConvOp final : public Op {
 
   Tensor forward(Inputs in) override {
     for (std::size_t i = 0; i < 4; ++i) inputs_[i] = in[i];
-    kind_ = checked_kinds(options_.kind, graph_.num_edges(), inputs_[3].defined() ? inputs_[3].size(0) : 0);
+    kind_ =
+        checked_kinds(options_.kind, graph_.num_edges(), inputs_[3].defined() ? inputs_[3].size(0) : 0, "gated_conv");
     y_ = Tensor::empty(inputs_[0].shape(), inputs_[0].dtype(), inputs_[0].device());
     inverse_ = Tensor::empty(y_.shape(), y_.dtype(), y_.device());
     dispatch(y_, "gated_conv", [&]<class T>(auto device) {

@@ -48,27 +48,19 @@ void gated_conv_backward(Cpu, const GatedConvCall<T>& call, const T* y, const T*
   const std::int64_t width = call.width, table = call.rows * width;
   if (width == 0) return;
   const Csr in = by_destination(call.graph), back = by_source(call.graph);
-  const auto blocks = static_cast<std::int64_t>(call.graph.in_blocks().size()) - 1;
-  const bool sums = out.edge && call.kind;  // of kinds: a table per block, added up in order
-  const Tensor partial = sums ? Tensor::zeros(Shape{blocks, table}, dtype_of<T>) : Tensor();
   with_isa([&]<class Isa>() {
-    for_blocks(call.graph.in_blocks(), work_of(call), [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
-      simd::gated_conv_by_destination<Isa>(in, begin, end, loops_of(call), y, inverse, g, out.scaled, out.dst,
-                                           sums ? partial.data<T>() + block * table : out.edge);
-    });
+    const auto by_destination = [&](std::int64_t begin, std::int64_t end, T* edge) {
+      simd::gated_conv_by_destination<Isa>(in, begin, end, loops_of(call), y, inverse, g, out.scaled, out.dst, edge);
+    };
+    if (out.edge && call.kind) sum_over_blocks(call.graph.in_blocks(), work_of(call), table, out.edge, by_destination);
+    else
+      for_blocks(call.graph.in_blocks(), work_of(call),
+                 [&](std::int64_t, std::int64_t begin, std::int64_t end) { by_destination(begin, end, out.edge); });
     if (!out.src && !out.value) return;
     for_blocks(call.graph.out_blocks(), work_of(call), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
       simd::gated_conv_by_source<Isa>(back, begin, end, loops_of(call), y, out.scaled, out.src, out.value);
     });
   });
-  if (sums)
-    parallel_for(table, blocks, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        T sum = 0;
-        for (std::int64_t block = 0; block < blocks; ++block) sum += partial.data<T>()[block * table + i];
-        out.edge[i] = sum;
-      }
-    });
 }
 
 template void gated_conv_forward(Cpu, const GatedConvCall<float>&, float*, float*);

@@ -63,21 +63,27 @@ OpCase gated_case(const std::string& name, const Graph& g, std::int64_t width, d
   };
 }
 
-OpCase gine_case(const std::string& name, const Graph& g, std::int64_t width) {
+// With kinds, edge e has the row e % kinds.
+OpCase gine_case(const std::string& name, const Graph& g, std::int64_t width, std::int64_t kinds = 0) {
+  Tensor kind;
+  if (kinds > 0) {
+    kind = Tensor::empty(Shape{g.num_edges()}, DType::int64);
+    for (std::int64_t e = 0; e < g.num_edges(); ++e) kind.data<std::int64_t>()[e] = e % kinds;
+  }
   const auto sums = [=](Values in) {
     return node_sums(g, {g.num_dst(), width}, width, [&](auto e, auto, auto j, auto c) {
-      return std::max(0.0, at(in[0], j, c, width) + at(in[1], e, c, width));
+      return std::max(0.0, at(in[0], j, c, width) + at(in[1], kinds > 0 ? e % kinds : e, c, width));
     });
   };
   return {
       .op = "gine_sum",
-      .name = sized(name, {width}),
+      .name = sized(name, {width}) + (kinds > 0 ? ", " + std::to_string(kinds) + " kinds" : ""),
       .inputs = {on_grid({g.num_src(), width}, 0, 1),
-                 on_grid({g.num_edges(), width}, 1.0 / 64, 2)},  // x + e is never 0
-      .run = [=](Vars in) { return gine_sum(g, in[0], in[1]); },
+                 on_grid({kinds > 0 ? kinds : g.num_edges(), width}, 1.0 / 64, 2)},  // x + e is never 0
+      .run = [=](Vars in) { return gine_sum(g, in[0], in[1], kind); },
       .expected = sums,
-      .k = 4,
-      .reference = [=](Vars in) { return gine_sum_reference(g, in[0], in[1]); },
+      .k = kinds > 0 && g.num_edges() > 1000 ? 200.0 : 4.0,  // all edges of a kind in one sum
+      .reference = [=](Vars in) { return gine_sum_reference(g, in[0], in[1], kind); },
   };
 }
 
@@ -104,6 +110,7 @@ std::vector<OpCase> all_cases() {
   for (const auto& [name, g] : all_graphs()) {
     list.push_back(gated_case(name, g, 3, 0.1));
     list.push_back(gine_case(name, g, 3));
+    list.push_back(gine_case(name, g, 3, 2));
     for (const Product& p : kProducts) {
       // On a hub weights that keep all messages apart would leave the range of float32.
       const bool weighted = p.kind == Kind::sum || p.kind == Kind::mean || g.num_edges() < 1000;
@@ -114,6 +121,7 @@ std::vector<OpCase> all_cases() {
   for (const std::int64_t width : kWidths) {
     list.push_back(gated_case("width", g, width, 0.25));
     list.push_back(gine_case("width", g, width));
+    list.push_back(gine_case("width", g, width, 3));
     for (const Product& p : kProducts) {
       add(p, sized("no weights", {width}), g, {}, {width}, false);
       add(p, sized("one weight", {width}), g, {}, {width});
@@ -130,6 +138,8 @@ std::vector<OpCase> all_cases() {
   const Graph wide = wide_graph(), far = far_graph();
   list.push_back(gated_case("several threads", wide, 70, 1e-6));
   list.push_back(gine_case("several threads", wide, 70));
+  list.push_back(gine_case("several threads", wide, 70, 5));
+  list.push_back(gine_case("too many for tables", wide, 7, 300));
   add(sum, "several threads", wide, {2}, {2, 35});
   add(max, "several threads", wide, {}, {70}, false);
   add(sum, "fetched in advance", far, {2}, {2, 8});
@@ -157,7 +167,14 @@ std::vector<OpError> all_errors() {
            [] {
              gine_sum(kPair, uniform({3, 4}), uniform({5, 4}));
            },
-       .text = "gine_sum: e: got [5,4], expected [E,D] with E = 3, D = 4"},
+       .text = "gine_sum: e: got [5,4], expected [R,D] with R = 3, D = 4"},
+      {.op = "gine_sum",
+       .name = "a kind without a row",
+       .call =
+           [] {
+             gine_sum(kPair, uniform({3, 4}), uniform({2, 4}), Tensor::from<std::int64_t>({0, 2, 1}, {3}));
+           },
+       .text = "gine_sum: kind of edge 1: got 2, expected 0 <= kind < 2"},
   };
   for (const Product& p : kProducts) {
     list.push_back({.op = p.op,
