@@ -15,7 +15,7 @@ template <class Isa, class T, int L, int V>
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
       const T* from = x + column_of(csr, t) * width;
       const T* gate = s + edge_of(csr, t) * width;
-      fetch<L>(csr, t, ahead, x, width, tile);
+      fetch<L, V>(csr, t, ahead, x, width, tile);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) {
         const Lanes<T, L> g = load<L>(gate + tile.start[v]);
@@ -40,7 +40,7 @@ template <class Isa, class T, int L, int V>
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
       const T* from = x + column_of(csr, t) * width;
       const T* edge = e + edge_of(csr, t) * width;
-      fetch<L>(csr, t, ahead, x, width, tile);
+      fetch<L, V>(csr, t, ahead, x, width, tile);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) {
         const Lanes<T, L> m = load<L>(from + tile.start[v]) + load<L>(edge + tile.start[v]);
@@ -60,8 +60,8 @@ template <class Isa, class T, int L, int V>
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
       const T* from = g + column_of(csr, t) * width;
       const T* edge = e + edge_of(csr, t) * width;
-      fetch<L>(csr, t, ahead, g, width, tile);
-      fetch_edge<L>(csr, t, ahead, e, width, tile);
+      fetch<L, V>(csr, t, ahead, g, width, tile);
+      fetch_edge<L, V>(csr, t, ahead, e, width, tile);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) {
         const Lanes<T, L> m = load<L>(x + r * width + tile.start[v]) + load<L>(edge + tile.start[v]);

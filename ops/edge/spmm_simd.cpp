@@ -22,30 +22,75 @@ template <Weight weight, int L, class T>
 
 // The sums stay in registers over the whole row: an entry costs its loads and one multiply-add per vector. Tiles
 // outside, rows inside: which vectors a tile holds is then worked out once.
-template <class Isa, class T, int L, int V, Weight weight>
-[[gnu::noinline]] void sum_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
+template <class Isa, class T, int L, int V, Weight weight, class Place>
+[[gnu::noinline]] void sum_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Place& place,
                                 std::int64_t width, std::int64_t heads, const T* w, const T* x, bool mean, T* y,
                                 std::int64_t ahead) {
+  const Place tile = place;  // by value: no store can change it
+  const bool past = past_caches<L>(csr.rows + csr.columns, width, y);
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> sum[V] = {};
     const std::int64_t first = csr.offsets[r], last = csr.offsets[r + 1];
     for (std::int64_t t = first; t < last; ++t) {
       const T* from = x + column_of(csr, t) * width;
       const T* by = w + edge_of(csr, t) * heads;
-      fetch<L>(csr, t, ahead, x, width, tile);
+      fetch<L, V>(csr, t, ahead, x, width, tile);
       if constexpr (weight == Weight::channel)
-        if (csr.edge) fetch_edge<L>(csr, t, ahead, w, heads, tile);
+        if (csr.edge) fetch_edge<L, V>(csr, t, ahead, w, heads, tile);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v)
-        sum[v] += message<weight, L>(by, tile.head[v], tile.start[v], load<L>(from + tile.start[v]));
+        sum[v] += message<weight, L>(by, tile.head[v], tile.at(v), load<L>(from + tile.at(v)));
     }
-    const Lanes<T, L> count = splat<L>(mean && last > first ? static_cast<T>(last - first) : T(1));
+    if (mean && last > first)
+      for (int v = 0; v < V; ++v) sum[v] = sum[v] / splat<L>(static_cast<T>(last - first));
+    T* to = y + r * width;
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) store(y + r * width + tile.start[v], mean ? sum[v] / count : sum[v]);
+    for (int v = 0; v < V; ++v) past ? store_past(to + tile.at(v), sum[v]) : store(to + tile.at(v), sum[v]);
   }
+  if (past) settle_stores();
 }
 
-// The same with the winner beside the best value. The smallest is the largest of the negated.
+// Both gradients of a sum with one weight per entry: dx_r = sum of w g[column] and dw = <x_r, g[column]> read the same
+// row of g, which is what they cost. Every tile adds its part of the dot products, the first one begins them.
+template <class Isa, class T, int L, int V>
+[[gnu::noinline]] void gradient_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
+                                     std::int64_t width, const T* w, const T* x, const T* g, T* dx, T* dw,
+                                     std::int64_t ahead) {
+  const Run<L, V> run(tile);
+  const bool first_tile = run.first == 0, past = past_caches<L>(2 * csr.rows + csr.columns, width, dx);
+  const std::int32_t *column = csr.column, *edges = csr.edge;
+  const std::int64_t fetched = ahead == 0 ? 0 : csr.entries - ahead;
+  // What the last vector shares with the one before it belongs to that one.
+  const auto fresh = fresh_lanes<T, L>(lane_count<L>(run.last), run.last + L);
+  for (std::int64_t r = begin; r < end; ++r) {
+    Lanes<T, L> own[V], sum[V] = {};
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) own[v] = load<L>(x + r * width + run.at(v));
+    own[V - 1] = fresh ? own[V - 1] : Lanes<T, L>{};
+    for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
+      const T* from = g + column[t] * width;
+      const std::int64_t edge = edges[t];
+      const T weight = w[edge];
+      if (t < fetched) fetch_row<L, V>(g + column[t + ahead] * width, run);
+      Lanes<T, L> even = {}, odd = {};
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) {
+        const Lanes<T, L> row = load<L>(from + run.at(v));
+        sum[v] += weight * row;
+        if (v % 2 == 0) even += own[v] * row;
+        else odd += own[v] * row;
+      }
+      const T dot = atto::simd::sum<T, L>(even + odd);
+      dw[edge] = first_tile ? dot : dw[edge] + dot;
+    }
+    T* to = dx + r * width;
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) past ? store_past(to + run.at(v), sum[v]) : store(to + run.at(v), sum[v]);
+  }
+  if (past) settle_stores();
+}
+
+// As sum_tile() with the winner beside the best value. The smallest is the largest of the negated.
 template <class Isa, class T, int L, int V, Weight weight>
 [[gnu::noinline]] void extreme_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
                                     std::int64_t width, std::int64_t heads, const T* w, const T* x, bool largest, T* y,
@@ -94,8 +139,20 @@ void spmm(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t hea
           const T* x, bool mean, T* y, std::int64_t ahead) {
   with_weight(w, heads, depth, [&]<Weight weight>(std::int64_t runs, std::int64_t run) {
     for_tiles<Isa, T>(runs, run, [&]<int L, int V>(const Tile<V>& tile) {
-      sum_tile<Isa, T, L, V, weight>(csr, begin, end, tile, heads * depth, heads, w, x, mean, y, ahead);
+      const auto sum = [&](const auto& place) {
+        sum_tile<Isa, T, L, V, weight>(csr, begin, end, place, heads * depth, heads, w, x, mean, y, ahead);
+      };
+      if (runs == 1 || run % L == 0) sum(Run<L, V>(tile));
+      else if constexpr (weight == Weight::per_head) sum(tile);
     });
+  });
+}
+
+template <class Isa, class T>
+void spmm_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* w, const T* x,
+                   const T* g, T* dx, T* dw, std::int64_t ahead) {
+  for_tiles<Isa, T>(1, width, [&]<int L, int V>(const Tile<V>& tile) {
+    gradient_tile<Isa, T, L, V>(csr, begin, end, tile, width, w, x, g, dx, dw, ahead);
   });
 }
 
@@ -116,6 +173,8 @@ void spmm_extreme(const Csr& csr, std::int64_t begin, std::int64_t end, std::int
 #define ATTO_INSTANTIATE(T)                                                                                            \
   template void spmm<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, \
                                bool, T*, std::int64_t);                                                                \
+  template void spmm_gradient<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,      \
+                                        const T*, T*, T*, std::int64_t);                                               \
   template void spmm_extreme<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*,   \
                                        const T*, bool, T*, std::int32_t*);
 ATTO_INSTANTIATE(float)
