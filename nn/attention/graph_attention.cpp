@@ -131,6 +131,8 @@ Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support
   GatForm form;
   for (const SlotModule* slot : stages()) slot->fill(view, form);
   const GatOptions options{.slope = form.slope, .dropout = rate, .random = random};
+  if (op == FusedOp::gat && form.self)
+    return gat_self(support.graph(), view.value, form.source, form.destination, form.edge, options);
   if (op == FusedOp::gat) return gat(support.graph(), view.value, form.source, form.destination, form.edge, options);
   return gatv2(support.graph(), view.key, view.query, form.vector, form.edge, options);
 }
@@ -189,7 +191,7 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
                                : key_serves_value ? apply_to(query_serves_key ? query_ : key_, value)
                                                   : apply_to(value_, value);
   view.query = split_heads(query, options_.heads, options_.heads);
-  view.key = split_heads(key, options_.heads, options_.key_heads);
+  view.key = key.node() == query.node() ? view.query : split_heads(key, options_.heads, options_.key_heads);
   view.value = projected_value.node() == key.node() ? view.key
                                                     : split_heads(projected_value, options_.heads, options_.key_heads);
   return view;
