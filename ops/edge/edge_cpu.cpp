@@ -33,7 +33,8 @@ void spmm(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* 
   const std::int64_t width = heads * depth;
   if (width == 0) return;
   rows_with_isa(csr, width, [&]<class Isa>(std::int64_t begin, std::int64_t end) {
-    simd::spmm<Isa>(csr, begin, end, heads, depth, w, x, mean, y, fetch_ahead<T>(csr, width));
+    simd::spmm<Isa>(csr, begin, end, heads, depth, w, x, mean, static_cast<const T*>(nullptr), y,
+                    fetch_ahead<T>(csr, width));
   });
 }
 

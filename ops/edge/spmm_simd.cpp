@@ -24,8 +24,8 @@ template <Weight weight, int L, class T>
 // outside, rows inside: which vectors a tile holds is then worked out once.
 template <class Isa, class T, int L, int V, Weight weight, class Place>
 [[gnu::noinline]] void sum_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Place& place,
-                                std::int64_t width, std::int64_t heads, const T* w, const T* x, bool mean, T* y,
-                                std::int64_t ahead) {
+                                std::int64_t width, std::int64_t heads, const T* w, const T* x, bool mean,
+                                const T* bias, T* y, std::int64_t ahead) {
   const Place tile = place;  // by value: no store can change it
   const bool past = past_caches<L>(csr.rows + csr.columns, width, y);
   for (std::int64_t r = begin; r < end; ++r) {
@@ -43,6 +43,8 @@ template <class Isa, class T, int L, int V, Weight weight, class Place>
     }
     if (mean && last > first)
       for (int v = 0; v < V; ++v) sum[v] = sum[v] / splat<L>(static_cast<T>(last - first));
+    if (bias)
+      for (int v = 0; v < V; ++v) sum[v] += load<L>(bias + tile.at(v));
     T* to = y + r * width;
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) past ? store_past(to + tile.at(v), sum[v]) : store(to + tile.at(v), sum[v]);
@@ -136,11 +138,11 @@ template <class T, class F>
 
 template <class Isa, class T>
 void spmm(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* w,
-          const T* x, bool mean, T* y, std::int64_t ahead) {
+          const T* x, bool mean, const T* bias, T* y, std::int64_t ahead) {
   with_weight(w, heads, depth, [&]<Weight weight>(std::int64_t runs, std::int64_t run) {
     for_tiles<Isa, T>(runs, run, [&]<int L, int V>(const Tile<V>& tile) {
       const auto sum = [&](const auto& place) {
-        sum_tile<Isa, T, L, V, weight>(csr, begin, end, place, heads * depth, heads, w, x, mean, y, ahead);
+        sum_tile<Isa, T, L, V, weight>(csr, begin, end, place, heads * depth, heads, w, x, mean, bias, y, ahead);
       };
       if (runs == 1 || run % L == 0) sum(Run<L, V>(tile));
       else if constexpr (weight == Weight::per_head) sum(tile);
@@ -172,7 +174,7 @@ void spmm_extreme(const Csr& csr, std::int64_t begin, std::int64_t end, std::int
 
 #define ATTO_INSTANTIATE(T)                                                                                            \
   template void spmm<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, \
-                               bool, T*, std::int64_t);                                                                \
+                               bool, const T*, T*, std::int64_t);                                                      \
   template void spmm_gradient<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,      \
                                         const T*, T*, T*, std::int64_t);                                               \
   template void spmm_extreme<ATTO_ISA>(const Csr&, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*,   \

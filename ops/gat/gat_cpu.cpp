@@ -58,8 +58,8 @@ void gat_forward(Cpu, const GatCall<T>& call, T* y) {
       T* weights = scores + (last - first);
       softmax_scores<Isa>(csr, begin, end, call, scores, weights);
       drop_rows<Isa>(csr, begin, end, call.heads, call.options, weights);
-      simd::spmm<Isa>(csr, begin, end, call.heads, call.depth, weights, call.value, false, y,
-                      fetch_ahead<T>(csr, width));
+      simd::spmm<Isa>(csr, begin, end, call.heads, call.depth, weights, call.value, false,
+                      static_cast<const T*>(nullptr), y, fetch_ahead<T>(csr, width));
     });
   });
 }
@@ -100,9 +100,11 @@ void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>
       const std::int64_t ahead = fetch_ahead<T>(back, width);
       if (out.source)
         simd::spmm<Isa>(edges_by_source(call.graph), begin, end, 1, heads, static_cast<const T*>(nullptr), out.dlogit,
-                        false, out.source, 0);
+                        false, static_cast<const T*>(nullptr), out.source, 0);
       if (!out.value) return;
-      if (!call.vector) simd::spmm<Isa>(back, begin, end, heads, call.depth, out.weight, g, false, out.value, ahead);
+      if (!call.vector)
+        simd::spmm<Isa>(back, begin, end, heads, call.depth, out.weight, g, false, static_cast<const T*>(nullptr),
+                        out.value, ahead);
       else simd::gatv2_source_gradient<Isa>(back, begin, end, score, out.weight, out.dlogit, g, out.value, ahead);
     });
   });

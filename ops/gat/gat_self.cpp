@@ -7,11 +7,12 @@ namespace atto {
 
 const Schema gat_self_schema{{
     .name = "gat_self",
-    .signature = "x[N,H,D], source[H,D], destination[H,D], edge?[E,H] -> y[N,H,D]",
-    .formula = "y_i = sum_e a_e x_j, a = softmax over the edges into i of LeakyReLU(<source, x_j> + <destination, x_i> "
-               "+ edge_e)",
+    .signature = "x[N,H,D], source[H,D], destination[H,D], edge?[E,H], bias?[H,D] -> y[N,H,D]",
+    .formula =
+        "y_i = bias + sum_e a_e x_j, a = softmax over the edges into i of LeakyReLU(<source, x_j> + <destination, x_i> "
+        "+ edge_e)",
     .gradient = "dz_e = a_e (da_e - sum a da) LeakyReLU', da_e = dy_i . x_j; dx_j = sum a_e dy_i + (sum dz) source + "
-                "(sum of dz into j) destination; dsource, ddestination = sums of dz x",
+                "(sum of dz into j) destination; dsource, ddestination = sums of dz x; dbias = sum dy_i",
     .cost = "2 E H D + 15 E H + 4 N H D FLOP, (E + 2 N) H D + 3 E H values moved",
 }};
 
@@ -28,7 +29,7 @@ class GatSelfOp final : public Op {
   }
 
   Tensor forward(Inputs in) override {
-    for (std::size_t i = 0; i < 4; ++i) inputs_[i] = in[i];
+    for (std::size_t i = 0; i < 5; ++i) inputs_[i] = in[i];
     heads_ = inputs_[0].size(1);
     depth_ = inputs_[0].size(2);
     const Tensor y = Tensor::empty(inputs_[0].shape(), inputs_[0].dtype(), inputs_[0].device());
@@ -43,8 +44,8 @@ class GatSelfOp final : public Op {
   }
 
   void backward(const Tensor& gradient, Gradients& gradients) override {
-    Tensor results[4];
-    for (std::size_t i = 0; i < 4; ++i)
+    Tensor results[5];
+    for (std::size_t i = 0; i < 5; ++i)
       if (inputs_[i].defined() && gradients.wants(i))
         results[i] = Tensor::empty(inputs_[i].shape(), gradient.dtype(), gradient.device());
     dispatch(gradient, schema().name(), [&]<class T>(auto device) {
@@ -52,9 +53,10 @@ class GatSelfOp final : public Op {
                                  {.x = pointer<T>(results[0]),
                                   .source = pointer<T>(results[1]),
                                   .destination = pointer<T>(results[2]),
-                                  .edge = pointer<T>(results[3])});
+                                  .edge = pointer<T>(results[3]),
+                                  .bias = pointer<T>(results[4])});
     });
-    for (std::size_t i = 0; i < 4; ++i)
+    for (std::size_t i = 0; i < 5; ++i)
       if (results[i].defined()) gradients.add(i, results[i]);
   }
 
@@ -80,20 +82,21 @@ class GatSelfOp final : public Op {
             .x = pointer<T>(inputs_[0]),
             .source = pointer<T>(inputs_[1]),
             .destination = pointer<T>(inputs_[2]),
-            .edge = pointer<T>(inputs_[3])};
+            .edge = pointer<T>(inputs_[3]),
+            .bias = pointer<T>(inputs_[4])};
   }
 
   Graph graph_;
   GatOptions options_;
   std::int64_t heads_ = 0, depth_ = 0;
   double element_bytes_ = 0;
-  Tensor inputs_[4], kept_;
+  Tensor inputs_[5], kept_;
 };
 
 }  // namespace
 
 Var gat_self(const Graph& graph, const Var& x, const Var& source, const Var& destination, const Var& edge,
-             const GatOptions& options) {
+             const Var& bias, const GatOptions& options) {
   detail::check_gat_options(options, "gat_self");
   if (graph.num_src() != graph.num_dst())
     throw ShapeError(
@@ -102,12 +105,13 @@ Var gat_self(const Graph& graph, const Var& x, const Var& source, const Var& des
          .got = std::to_string(graph.num_src()) + " sources and " + std::to_string(graph.num_dst()) + " destinations",
          .expected = "edges among the nodes of one set",
          .hint = "gat() joins two sets"});
-  return apply<GatSelfOp>({x, source, destination, edge}, graph, options);
+  return apply<GatSelfOp>({x, source, destination, edge, bias}, graph, options);
 }
 
 Var gat_self_reference(const Graph& graph, const Var& x, const Var& source, const Var& destination, const Var& edge,
-                       const GatOptions& options) {
-  return gat_reference(graph, x, sum(x * source, -1), sum(x * destination, -1), edge, options);
+                       const Var& bias, const GatOptions& options) {
+  const Var y = gat_reference(graph, x, sum(x * source, -1), sum(x * destination, -1), edge, options);
+  return bias.defined() ? y + bias : y;
 }
 
 }  // namespace atto

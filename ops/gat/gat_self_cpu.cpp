@@ -6,6 +6,7 @@
 #include "core/parallel.hpp"
 #include "core/simd.hpp"
 #include "core/storage.hpp"
+#include "core/sum.hpp"
 #include "ops/csr_views.hpp"
 #include "ops/edge/simd.hpp"
 #include "ops/gat/gat.hpp"
@@ -70,7 +71,8 @@ void gat_self_forward(Cpu, const GatSelfCall<T>& call, T* y, T* kept) {
       simd::edge_softmax<Isa>(csr, begin, end, heads, scores, weights);
       if (kept) simd::gat_mark<Isa>(count, sums + first, weights + first, kept + first);
       drop_rows<Isa>(csr, begin, end, heads, call.options, weights);
-      simd::spmm<Isa>(csr, begin, end, heads, call.depth, weights, call.x, false, y, fetch_ahead<T>(csr, width));
+      simd::spmm<Isa>(csr, begin, end, heads, call.depth, weights, call.x, false, call.bias, y,
+                      fetch_ahead<T>(csr, width));
     });
   });
 }
@@ -85,17 +87,20 @@ void gat_self_backward(Cpu, const GatSelfCall<T>& call, const T* kept, const T* 
   }
   // For every edge its weights and the gradients of its scores, side by side: they are read together, out of order.
   const Storage pairs = scratch<T>(2 * in.entries * heads), destination = scratch<T>(in.rows * heads);
+  const auto in_blocks = static_cast<std::int64_t>(call.graph.in_blocks().size()) - 1;
   const auto blocks = static_cast<std::int64_t>(call.graph.out_blocks().size()) - 1;
-  const Storage vectors = scratch<T>(2 * blocks * width);  // a sum per block for each vector, added up in order
+  const Storage vectors =
+      scratch<T>((2 * blocks + in_blocks) * width);  // a sum per block for each vector, added up in order
   T* source_sums = numbers_of<T>(vectors);
-  T* destination_sums = source_sums + blocks * width;
+  T *destination_sums = source_sums + blocks * width, *bias_sums = destination_sums + blocks * width;
   with_isa([&]<class Isa>() {
-    for_blocks(call.graph.in_blocks(), work_of(call), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+    for_blocks(call.graph.in_blocks(), work_of(call), [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
       const std::int64_t first = in.offsets[begin] * heads, count = in.offsets[end] * heads - first;
       const Storage storage = scratch<T>(2 * count);
       T* dweight = numbers_of<T>(storage) - first;
       T* weight = dweight + count;
       simd::edge_dot<Isa>(in, begin, end, heads, call.depth, g, call.x, dweight, fetch_ahead<T>(in, width));
+      if (out.bias) sum_middle_chunk<Isa>(1, end - begin, width, g + begin * width, bias_sums + block * width);
       if (call.options.dropout > 0) {
         drop_rows<Isa>(in, begin, end, heads, call.options, dweight);
         simd::gat_unmark<Isa>(count, kept + first, weight + first);
@@ -127,6 +132,7 @@ void gat_self_backward(Cpu, const GatSelfCall<T>& call, const T* kept, const T* 
                                  ahead);
     });
   });
+  if (out.bias) add_up(in_blocks, width, bias_sums, out.bias);
   if (out.source) add_up(blocks, width, source_sums, out.source);
   if (out.destination) add_up(blocks, width, destination_sums, out.destination);
 }

@@ -109,12 +109,14 @@ void add_self_case(std::vector<OpCase>& cases, const NamedGraph& named, bool wit
   std::vector<Tensor> inputs{uniform(values, -1, 1, 1), uniform(vector, -1, 1, 2), uniform(vector, -1, 1, 3)};
   if (with_edges)
     inputs = {quarters(values, 1), quarters(vector, 2), quarters(vector, 3), quarters(Shape{e, heads}, 4, 1.0 / 32)};
+  if (with_edges) inputs.push_back(uniform(vector, -1, 1, 5));
   const auto edge = [](std::span<const Var> in) { return in.size() > 3 ? in[3] : Var(); };
+  const auto bias = [](std::span<const Var> in) { return in.size() > 4 ? in[4] : Var(); };
   cases.push_back(
       {.op = "gat_self",
        .name = named.name + (with_edges ? ", edges" : ""),
        .inputs = inputs,
-       .run = [=](std::span<const Var> in) { return gat_self(g, in[0], in[1], in[2], edge(in)); },
+       .run = [=](std::span<const Var> in) { return gat_self(g, in[0], in[1], in[2], edge(in), bias(in)); },
        .expected =
            [=](std::span<const Tensor> in) {
              const auto term = [&](int place, std::int64_t node, std::int64_t h) {
@@ -124,17 +126,21 @@ void add_self_case(std::vector<OpCase>& cases, const NamedGraph& named, bool wit
                         in[0].data<double>()[node * heads * depth + c];
                return sum;
              };
-             return attention(g, in[0], [&](std::int64_t edge_id, std::int64_t j, std::int64_t i, std::int64_t h) {
+             Tensor y = attention(g, in[0], [&](std::int64_t edge_id, std::int64_t j, std::int64_t i, std::int64_t h) {
                return leaky(term(1, j, h) + term(2, i, h) +
                             (with_edges ? in[3].data<double>()[edge_id * heads + h] : 0.0));
              });
+             for (std::int64_t k = 0; with_edges && k < y.numel(); ++k)
+               y.data<double>()[k] += in[4].data<double>()[k % (heads * depth)];
+             return y;
            },
        .magnitude =
            [=](std::span<const Tensor>) {
-             return Tensor::full(Shape{n, heads, depth}, 1, DType::float64);
+             return Tensor::full(Shape{n, heads, depth}, with_edges ? 2 : 1, DType::float64);
            },
        .k = e > 1000 ? 200.0 : 8.0 + static_cast<double>(depth),
-       .reference = [=](std::span<const Var> in) { return gat_self_reference(g, in[0], in[1], in[2], edge(in)); }});
+       .reference =
+           [=](std::span<const Var> in) { return gat_self_reference(g, in[0], in[1], in[2], edge(in), bias(in)); }});
 }
 
 const RegisterCases cases([] {
@@ -244,7 +250,7 @@ TEST_CASE("gat and gatv2 drop the same weights as their references") {
                v = uniform(Shape{2, 3}, -1, 1, 3);
   CHECK(mismatch(gat(g, x, s, s, {}, options).value(), gat_reference(g, x, s, s, {}, options).value(),
                  Tensor::full(Shape{30, 2, 3}, 1, DType::float64), 1e-13) == "");
-  CHECK(mismatch(gat_self(g, x, v, v, {}, options).value(), gat_self_reference(g, x, v, v, {}, options).value(),
+  CHECK(mismatch(gat_self(g, x, v, v, {}, {}, options).value(), gat_self_reference(g, x, v, v, {}, {}, options).value(),
                  Tensor::full(Shape{30, 2, 3}, 1, DType::float64), 1e-13) == "");
   CHECK(mismatch(gatv2(g, x, x, v, {}, options).value(), gatv2_reference(g, x, x, v, {}, options).value(),
                  Tensor::full(Shape{30, 2, 3}, 1, DType::float64), 1e-13) == "");
@@ -260,8 +266,8 @@ TEST_CASE(
       const Var x = Var::leaf(uniform(Shape{30, 2, 3}, -1, 1, 1)), source = Var::leaf(uniform(Shape{2, 3}, -1, 1, 2)),
                 destination = Var::leaf(uniform(Shape{2, 3}, -1, 1, 3)),
                 edge = Var::leaf(uniform(Shape{200, 2}, -1, 1, 4));
-      backward(reference ? gat_self_reference(g, x, source, destination, edge, options)
-                         : gat_self(g, x, source, destination, edge, options),
+      backward(reference ? gat_self_reference(g, x, source, destination, edge, {}, options)
+                         : gat_self(g, x, source, destination, edge, {}, options),
                uniform(Shape{30, 2, 3}, -1, 1, 5));
       for (const Var& leaf : {x, source, destination, edge}) gradients[reference].push_back(leaf.grad());
     }
