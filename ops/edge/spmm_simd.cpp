@@ -9,15 +9,18 @@ enum class Weight {
   none,      // 1
   single,    // one number for all of them
   per_head,  // one number for each vector
+  per_half,  // one number for each half of a vector
   channel,   // one number for each feature
 };
 
-template <Weight weight, int L, class T>
-[[gnu::always_inline]] inline Lanes<T, L> message(const T* w, std::int64_t head, std::int64_t start, Lanes<T, L> x) {
-  if constexpr (weight == Weight::none) return x;
-  else if constexpr (weight == Weight::single) return w[0] * x;
-  else if constexpr (weight == Weight::per_head) return w[head] * x;
-  else return load<L>(w + start) * x;
+// Vector v of a tile of features, times its weight.
+template <Weight weight, int L, int v, class T, class Place>
+[[gnu::always_inline]] inline Lanes<T, L> message(const T* w, const Place& tile, const T* x) {
+  const Lanes<T, L> features = load<L>(x + tile.at(v));
+  if constexpr (weight == Weight::none) return features;
+  else if constexpr (weight == Weight::single) return w[0] * features;
+  else if constexpr (weight == Weight::channel) return load<L>(w + tile.at(v)) * features;
+  else return of_head<weight == Weight::per_half, v>(w, tile) * features;
 }
 
 // The sums stay in registers over the whole row: an entry costs its loads and one multiply-add per vector. Tiles
@@ -37,9 +40,7 @@ template <class Isa, class T, int L, int V, Weight weight, class Place>
       fetch<L, V>(csr, t, ahead, x, width, tile);
       if constexpr (weight == Weight::channel)
         if (csr.edge) fetch_edge<L, V>(csr, t, ahead, w, heads, tile);
-#pragma GCC unroll 8
-      for (int v = 0; v < V; ++v)
-        sum[v] += message<weight, L>(by, tile.head[v], tile.at(v), load<L>(from + tile.at(v)));
+      unrolled<V>([&]<int v>() __attribute__((always_inline)) { sum[v] += message<weight, L, v>(by, tile, from); });
     }
     if (mean && last > first)
       for (int v = 0; v < V; ++v) sum[v] = sum[v] / splat<L>(static_cast<T>(last - first));
@@ -108,8 +109,7 @@ template <class Isa, class T, int L, int V, Weight weight>
       const T* from = x + column_of(csr, t) * width;
       const IntLanes<T, L> here = IntLanes<T, L>{} + static_cast<Int>(edge);
       for (int v = 0; v < V; ++v) {
-        const Lanes<T, L> m =
-            sign * message<weight, L>(w + edge * heads, tile.head[v], tile.start[v], load<L>(from + tile.start[v]));
+        const Lanes<T, L> m = sign * message<weight, L, 0>(w + edge * heads, tile, from);
         const auto better = (won[v] < 0) | (m > best[v]) | ((m != m) & (best[v] == best[v]));  // a NaN wins
         best[v] = better ? m : best[v];
         won[v] = better ? here : won[v];
@@ -139,6 +139,13 @@ template <class T, class F>
 template <class Isa, class T>
 void spmm(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* w,
           const T* x, bool mean, const T* bias, T* y, std::int64_t ahead) {
+  if constexpr (kLanes<Isa, T> == 16)
+    if (w && heads > 1 && heads_are_halves<Isa, T>(heads, depth)) {
+      for (std::int64_t h = 0; h < heads; h += 8)
+        sum_tile<Isa, T, 16, 4, Weight::per_half>(csr, begin, end, tile_of_halves(h), heads * depth, heads, w, x, mean,
+                                                  bias, y, ahead);
+      return;
+    }
   with_weight(w, heads, depth, [&]<Weight weight>(std::int64_t runs, std::int64_t run) {
     for_tiles<Isa, T>(runs, run, [&]<int L, int V>(const Tile<V>& tile) {
       const auto sum = [&](const auto& place) {

@@ -25,6 +25,39 @@ struct Run : Tile<V> {
   std::int64_t first, last;
 };
 
+/// Calls f.template operator()<v>() for v = 0 .. V - 1.
+template <int V, int v = 0, class F>
+[[gnu::always_inline]] inline void unrolled(F&& f) {
+  if constexpr (v < V) {
+    f.template operator()<v>();
+    unrolled<V, v + 1>(f);
+  }
+}
+
+/// Heads of eight channels, of which a register of sixteen lanes holds two: whether a row is tiles of eight such heads,
+/// and the tile from `head` on, whose vectors all name the first of them.
+template <class Isa, class T>
+[[gnu::always_inline]] inline bool heads_are_halves(std::int64_t heads, std::int64_t depth) {
+  return kLanes<Isa, T> == 16 && depth == 8 && heads % 8 == 0;
+}
+[[gnu::always_inline]] inline Run<16, 4> tile_of_halves(std::int64_t head) {
+  Tile<4> tile;
+  for (int v = 0; v < 4; ++v) tile.start[v] = head * 8 + v * 16, tile.head[v] = head;
+  return Run<16, 4>(tile);
+}
+
+/// What a number per head is to vector v of a tile: one number, or one for each half of the vector.
+template <bool halves, int v, class T, class Place>
+[[gnu::always_inline]] inline auto of_head(const T* numbers, const Place& tile) {
+  if constexpr (halves) {
+    const Lanes<T, 8> all = load<8>(numbers + tile.head[v]);
+    constexpr int a = 2 * v, b = 2 * v + 1;
+    return __builtin_shufflevector(all, all, a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b);
+  } else {
+    return numbers[tile.head[v]];
+  }
+}
+
 /// Calls f(tile) for tiles of V vectors of L lanes, from `vector` on, as long as V are left. Vectors do not cross
 /// heads.
 template <int L, int V, class F>

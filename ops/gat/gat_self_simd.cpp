@@ -94,7 +94,7 @@ template <class Isa, class T, int L, bool Whole>
     }
 }
 
-template <class Isa, class T, int L, int V, class Place>
+template <class Isa, class T, int L, int V, bool Halves, class Place>
 [[gnu::noinline]] void value_rows(const Csr& csr, std::int64_t begin, std::int64_t end, const GatSelfValues<T>& values,
                                   const Place& place, std::int64_t ahead) {
   const Place tile = place;  // by value: no store can change them
@@ -109,20 +109,20 @@ template <class Isa, class T, int L, int V, class Place>
       const T* from = s.g + column[t] * width;
       const T* weight = s.pairs + 2 * std::int64_t{edge[t]} * heads;
       if (t < fetched) fetch_row<L, V>(s.g + column[t + ahead] * width, tile);
-#pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) sum[v] += weight[tile.head[v]] * load<L>(from + tile.at(v));
+      unrolled<V>([&]<int v>() __attribute__((always_inline)) {
+        sum[v] += of_head<Halves, v>(weight, tile) * load<L>(from + tile.at(v));
+      });
     }
-#pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) {
+    unrolled<V>([&]<int v>() __attribute__((always_inline)) {
       const std::int64_t at = tile.at(v);
       const Lanes<T, L> own = load<L>(s.x + r * width + at);
-      const T by_source = s.dsource[r * heads + tile.head[v]],
-              by_destination = s.ddestination[r * heads + tile.head[v]];
+      const auto by_source = of_head<Halves, v>(s.dsource + r * heads, tile);
+      const auto by_destination = of_head<Halves, v>(s.ddestination + r * heads, tile);
       source_sum[v] += by_source * own;
       destination_sum[v] += by_destination * own;
       sum[v] += by_source * load<L>(s.source + at) + by_destination * load<L>(s.destination + at);
       if (s.dx) past ? store_past(s.dx + r * width + at, sum[v]) : store(s.dx + r * width + at, sum[v]);
-    }
+    });
   }
   if (past) settle_stores();
   for (int v = 0; v < V; ++v) {
@@ -188,9 +188,15 @@ void gat_self_sources(const Csr& csr, std::int64_t begin, std::int64_t end, std:
 template <class Isa, class T>
 void gat_self_values(const Csr& csr, std::int64_t begin, std::int64_t end, const GatSelfValues<T>& values,
                      std::int64_t ahead) {
+  if constexpr (kLanes<Isa, T> == 16)
+    if (heads_are_halves<Isa, T>(values.heads, values.depth)) {
+      for (std::int64_t h = 0; h < values.heads; h += 8)
+        value_rows<Isa, T, 16, 4, true>(csr, begin, end, values, tile_of_halves(h), ahead);
+      return;
+    }
   for_tiles<Isa, T>(values.heads, values.depth, [&]<int L, int V>(const Tile<V>& tile) {
-    if (values.depth % L == 0) value_rows<Isa, T, L, V>(csr, begin, end, values, Run<L, V>(tile), ahead);
-    else value_rows<Isa, T, L, V>(csr, begin, end, values, tile, ahead);
+    if (values.depth % L == 0) value_rows<Isa, T, L, V, false>(csr, begin, end, values, Run<L, V>(tile), ahead);
+    else value_rows<Isa, T, L, V, false>(csr, begin, end, values, tile, ahead);
   });
 }
 
