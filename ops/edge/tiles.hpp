@@ -129,7 +129,7 @@ template <int L, class T>
 [[gnu::always_inline]] inline bool past_caches(std::int64_t touched, std::int64_t width, const T* y) {
   constexpr std::int64_t kept = 16 << 20, vector = L * static_cast<std::int64_t>(sizeof(T));
   return vector >= 16 && touched * width * static_cast<std::int64_t>(sizeof(T)) > kept && width % L == 0 &&
-         __builtin_bit_cast(unsigned long, y) % vector == 0;
+         reinterpret_cast<std::uintptr_t>(y) % vector == 0;
 }
 
 /// Stores at a multiple of the vector's size, past the caches. settle_stores() follows the last of them.
