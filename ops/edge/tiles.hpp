@@ -127,7 +127,7 @@ template <int L, int V, class T, class Place>
 /// keeps, a line that is fetched only to be overwritten costs as much as one that is needed. `touched` counts rows.
 template <int L, class T>
 [[gnu::always_inline]] inline bool past_caches(std::int64_t touched, std::int64_t width, const T* y) {
-  constexpr std::int64_t kept = 16 << 20, vector = L * static_cast<std::int64_t>(sizeof(T));
+  constexpr std::int64_t kept = 8 << 20, vector = L * static_cast<std::int64_t>(sizeof(T));
   return vector >= 16 && touched * width * static_cast<std::int64_t>(sizeof(T)) > kept && width % L == 0 &&
          reinterpret_cast<std::uintptr_t>(y) % vector == 0;
 }

@@ -171,7 +171,7 @@ TEST_CASE("edges: gradients of a product reach only what asks for them") {
   CHECK(x.grad().defined());
 }
 
-// Results of more than 16 MiB with what they are made of are stored past the caches.
+// Results of more than 8 MiB with what they are made of are stored past the caches.
 TEST_CASE("edges: a product too large for the caches holds those of its columns") {
   const std::int64_t n = 9000, e = 20000, wide = 256, narrow = 64;
   const Graph g = random_square(n, e, 5);
