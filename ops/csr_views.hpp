@@ -72,11 +72,13 @@ void sum_over_blocks(std::span<const std::int32_t> blocks, std::int64_t work, st
 
 /// Calls f(begin, end) for ranges of rows with about equal work, in parallel when it is worth it. `work_per_entry`
 /// counts elementary operations as in parallel_for(); a row counts like one more entry. A row is never split, and the
-/// borders depend on the rows and on the work alone. Cost: one binary search per range.
+/// borders depend on the rows and on the work alone. Cost: two binary searches per range, as much as some dozen entries
+/// take, so ranges grow to eight chunks' work where there are many.
 template <class F>
 void for_row_ranges(const Csr& csr, std::int64_t work_per_entry, F&& f) {
-  const std::int64_t work = std::max<std::int64_t>(1, work_per_entry);
-  const std::int64_t share = std::max<std::int64_t>(1, kChunkWork / work);
+  const std::int64_t work = std::max<std::int64_t>(1, work_per_entry), total = csr.entries + csr.rows;
+  const std::int64_t least = std::max<std::int64_t>(1, kChunkWork / work);
+  const std::int64_t share = std::clamp(total / 64, least, 8 * least);
   // Rows before row r weigh offsets[r] + r; the range of a share begins at the first row that weighs as much.
   auto first_row = [&](std::int64_t weight) {
     std::int64_t low = 0, high = csr.rows;
@@ -87,7 +89,6 @@ void for_row_ranges(const Csr& csr, std::int64_t work_per_entry, F&& f) {
     }
     return low;
   };
-  const std::int64_t total = csr.entries + csr.rows;
   if (total <= share) return csr.rows > 0 ? f(std::int64_t{0}, csr.rows) : void();
   parallel_chunks((total + share - 1) / share, 1, share * work, [&](std::int64_t chunk, std::int64_t, std::int64_t) {
     const std::int64_t begin = first_row(chunk * share), end = first_row(std::min(total, (chunk + 1) * share));

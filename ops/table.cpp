@@ -32,6 +32,7 @@ std::span<const Schema* const> op_table() {
         &row_scale_schema,
         // attention
         &gat_schema,
+        &gat_self_schema,
         &gatv2_schema,
         &gated_conv_schema,
         &hop_decay_schema,

@@ -62,6 +62,11 @@ Var split_heads(const Var& x, std::int64_t heads, std::int64_t key_heads) {
   return reshape(repeated, Shape{rows, heads, width});
 }
 
+// [N, H, W] -> [N, H W]
+Var flat(const Var& heads) {
+  return reshape(heads, Shape{heads.size(0), heads.size(1) * heads.size(2)});
+}
+
 }  // namespace
 
 GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& options)
@@ -110,13 +115,16 @@ Var GraphAttention::operator()(const AttentionInputs& inputs, const Support& sup
   const std::optional<FusedOp> op = fused_op(support);
   // GATv2's op reads values and keys from one tensor; whether they are one is known only now.
   if (!op || (*op == FusedOp::gatv2 && view.value.node() != view.key.node())) return lower(view, support);
-  const Var heads = run(*op, view, support);
+  if (finish_->name().empty() && options_.output == Output::bias)
+    return flat(run(*op, view, support, reshape(bias_, Shape{options_.heads, sizes_.value_width})));
+  const Var heads = run(*op, view, support, {});
   if (finish_->name().empty()) return combine(heads);
   view.graph = support.graph();
   return combine((*finish_)(view, heads));
 }
 
-Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support) const {
+Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support, const Var& bias) const {
+  const auto biased = [&](const Var& heads) { return bias.defined() ? heads + bias : heads; };
   const double rate = training() ? options_.dropout : 0.0;
   const RandomStream random = rate > 0 ? scope().dropout_stream() : RandomStream{};
   if (op == FusedOp::ragged_attention) {
@@ -125,14 +133,17 @@ Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support
     form.options.causal = support.kind() == Support::Kind::causal;
     form.options.dropout = rate;
     form.options.random = random;
-    return ragged_attention(view.query, view.key, view.value, support.queries(), support.keys(), support.planes(),
-                            form.fitted(), {}, form.options);
+    return biased(ragged_attention(view.query, view.key, view.value, support.queries(), support.keys(),
+                                   support.planes(), form.fitted(), {}, form.options));
   }
   GatForm form;
   for (const SlotModule* slot : stages()) slot->fill(view, form);
   const GatOptions options{.slope = form.slope, .dropout = rate, .random = random};
-  if (op == FusedOp::gat) return gat(support.graph(), view.value, form.source, form.destination, form.edge, options);
-  return gatv2(support.graph(), view.key, view.query, form.vector, form.edge, options);
+  if (op == FusedOp::gat && form.self)
+    return gat_self(support.graph(), view.value, form.source, form.destination, form.edge, bias, options);
+  if (op == FusedOp::gat)
+    return biased(gat(support.graph(), view.value, form.source, form.destination, form.edge, options));
+  return biased(gatv2(support.graph(), view.key, view.query, form.vector, form.edge, options));
 }
 
 Var GraphAttention::lowered(const AttentionInputs& inputs, const Support& support) const {
@@ -189,7 +200,7 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
                                : key_serves_value ? apply_to(query_serves_key ? query_ : key_, value)
                                                   : apply_to(value_, value);
   view.query = split_heads(query, options_.heads, options_.heads);
-  view.key = split_heads(key, options_.heads, options_.key_heads);
+  view.key = key.node() == query.node() ? view.query : split_heads(key, options_.heads, options_.key_heads);
   view.value = projected_value.node() == key.node() ? view.key
                                                     : split_heads(projected_value, options_.heads, options_.key_heads);
   return view;
@@ -197,9 +208,9 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
 
 Var GraphAttention::combine(const Var& heads) const {
   if (options_.output == Output::mean) return mean(heads, 1) + bias_;
-  const Var flat = reshape(heads, Shape{heads.size(0), heads.size(1) * heads.size(2)});
-  if (output_) return (*output_)(flat);
-  return bias_.defined() ? flat + bias_ : flat;
+  const Var side_by_side = flat(heads);
+  if (output_) return (*output_)(side_by_side);
+  return bias_.defined() ? side_by_side + bias_ : side_by_side;
 }
 
 std::string GraphAttention::refusal(FusedOp op, const Support& support) const {

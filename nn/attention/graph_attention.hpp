@@ -100,7 +100,7 @@ class GraphAttention : public Module {
   Var combine(const Var& heads) const;
   std::string refusal(FusedOp op, const Support& support) const;
   std::optional<FusedOp> fused_op(const Support& support) const;
-  Var run(FusedOp op, const EdgeView& view, const Support& support) const;
+  Var run(FusedOp op, const EdgeView& view, const Support& support, const Var& bias) const;
   std::array<const SlotModule*, 5> stages() const;
   void check_support(const Support& support) const;
 

@@ -52,16 +52,15 @@ class AdditiveScore final : public SlotModule {
   }
   std::string name() const override { return "additive"; }
   Var operator()(const EdgeView& view, const Var&) const override {
-    GatForm form;
-    fill(view, form);
-    Var z = edge_add(view.graph, form.source, form.destination);
-    if (form.edge.defined()) z = z + form.edge;
+    Var z = edge_add(view.graph, head_dot(view.key, source_), head_dot(view.query, destination_));
+    if (edge_projection_) z = z + head_dot((*edge_projection_)(view), edge_);
     return leaky_relu(z, slope_);
   }
   bool fits(FusedOp op) const override { return op == FusedOp::gat; }
   void fill(const EdgeView& view, GatForm& form) const override {
-    form.source = head_dot(view.key, source_);
-    form.destination = head_dot(view.query, destination_);
+    form.self = view.query.node() == view.key.node() && view.value.node() == view.key.node();
+    form.source = form.self ? source_ : head_dot(view.key, source_);
+    form.destination = form.self ? destination_ : head_dot(view.query, destination_);
     if (edge_projection_) form.edge = head_dot((*edge_projection_)(view), edge_);
     form.slope = slope_;
   }

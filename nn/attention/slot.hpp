@@ -58,12 +58,13 @@ struct RaggedForm {
   AttentionTables fitted() const;
 };
 
-/// A call of gat() or gatv2().
+/// A call of gat(), gat_self() or gatv2().
 struct GatForm {
-  Var source;       ///< GAT: [N_src,H]
-  Var destination;  ///< GAT: [N_dst,H]
-  Var vector;       ///< GATv2: [H,D]
-  Var edge;         ///< GAT: [E,H], GATv2: [E,H,D]; undefined without edge features
+  Var source;       ///< GAT: [N_src,H], or with `self` the vectors [H,D] that give it
+  Var destination;  ///< GAT: [N_dst,H], or [H,D]
+  bool self = false;
+  Var vector;  ///< GATv2: [H,D]
+  Var edge;    ///< GAT: [E,H], GATv2: [E,H,D]; undefined without edge features
   double slope = 0.2;
 };
 

@@ -33,7 +33,17 @@ void spmm(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* 
   const std::int64_t width = heads * depth;
   if (width == 0) return;
   rows_with_isa(csr, width, [&]<class Isa>(std::int64_t begin, std::int64_t end) {
-    simd::spmm<Isa>(csr, begin, end, heads, depth, w, x, mean, y, fetch_ahead<T>(csr, width));
+    simd::spmm<Isa>(csr, begin, end, heads, depth, w, x, mean, static_cast<const T*>(nullptr), y,
+                    fetch_ahead<T>(csr, width));
+  });
+}
+
+template <class T>
+void spmm_gradient(Cpu, const Csr& csr, std::int64_t width, const T* w, const T* x, const T* g, T* dx, T* dw) {
+  if (width == 0) std::fill_n(dw, csr.entries, T{0});
+  if (width == 0) return;
+  rows_with_isa(csr, 2 * width, [&]<class Isa>(std::int64_t begin, std::int64_t end) {
+    simd::spmm_gradient<Isa>(csr, begin, end, width, w, x, g, dx, dw, fetch_ahead<T>(csr, width));
   });
 }
 
@@ -214,6 +224,7 @@ void gine_sum_dkinds(Cpu, const Csr& csr, std::span<const std::int32_t> blocks, 
 
 #define ATTO_INSTANTIATE(T)                                                                                           \
   template void spmm(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, bool, T*);                      \
+  template void spmm_gradient(Cpu, const Csr&, std::int64_t, const T*, const T*, const T*, T*, T*);                   \
   template void spmm_extreme(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, bool, T*,               \
                              std::int32_t*);                                                                          \
   template void spmm_extreme_dx(Cpu, const Csr&, std::int64_t, std::int64_t, const T*, const T*, const std::int32_t*, \

@@ -21,65 +21,103 @@ template <class Isa, class T, int L>
     }
 }
 
-template <class T>
-[[gnu::always_inline]] inline void fetch_later(const Csr& csr, std::int64_t entry, std::int64_t ahead, const T* x,
-                                               std::int64_t width) {
-  if (ahead == 0) return;
-  const T* row = x + column_of(csr, later_entry(csr, entry, ahead)) * width;
-  for (std::int64_t at = 0; at < width; at += 64 / static_cast<int>(sizeof(T))) __builtin_prefetch(row + at);
-}
-
-// Products are added up lane by lane, the lanes once per edge and head. The last vector of a head overlaps the one
+// Products are added up lane by lane, the lanes once per edge and head. The last vector of a head may overlap the one
 // before it, so what they share is masked. A single head of V vectors stays in registers while its edges go by.
 template <class Isa, class T, int L, int V>
 [[gnu::noinline]] void dot_single(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t depth, const T* q,
                                   const T* k, T* e, std::int64_t ahead) {
-  const std::int64_t last = depth - L;
+  const std::int64_t last = depth - L, fetched = ahead == 0 ? 0 : csr.entries - ahead;
   const auto fresh = fresh_lanes<T, L>(V - 1, depth);
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> own[V];
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v) own[v] = load<L>(q + r * depth + (v + 1 < V ? v * L : last));
+    own[V - 1] = fresh ? own[V - 1] : Lanes<T, L>{};
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
-      fetch_later(csr, t, ahead, k, depth);
+      if (t < fetched) {
+        const T* later = k + column_of(csr, t + ahead) * depth;
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) __builtin_prefetch(later + v * L);
+      }
       const T* from = k + column_of(csr, t) * depth;
-      const Lanes<T, L> tail = own[V - 1] * load<L>(from + last);
-      Lanes<T, L> dot = fresh ? tail : Lanes<T, L>{};
-#pragma GCC unroll 4
-      for (int v = 0; v + 1 < V; ++v) dot += own[v] * load<L>(from + v * L);
-      e[edge_of(csr, t)] = sum<T, L>(dot);
+      Lanes<T, L> even = own[V - 1] * load<L>(from + last), odd = {};
+#pragma GCC unroll 8
+      for (int v = 0; v + 1 < V; ++v)
+        if (v % 2 == 0) odd += own[v] * load<L>(from + v * L);
+        else even += own[v] * load<L>(from + v * L);
+      e[edge_of(csr, t)] = sum<T, L>(even + odd);
     }
   }
 }
 
-// Several heads of V vectors each; V = 0: as many as it takes.
-template <class Isa, class T, int L, int V>
+// Several heads of V vectors each; V = 0: as many as it takes. Whole: vectors do not overlap, and places within a row
+// are known at compile time.
+template <class Isa, class T, int L, int V, bool Whole>
 [[gnu::noinline]] void dot_heads(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads,
-                                 std::int64_t depth, const T* q, const T* k, T* e, std::int64_t ahead) {
-  const std::int64_t vectors = V > 0 ? V : lane_count<L>(depth), width = heads * depth, last = depth - L;
+                                 std::int64_t given, const T* q, const T* k, T* e, std::int64_t ahead) {
+  const std::int64_t depth = Whole ? V * L : given, vectors = V > 0 ? V : lane_count<L>(depth);
+  const std::int64_t width = heads * depth, last = depth - L, fetched = ahead == 0 ? 0 : csr.entries - ahead;
   const auto fresh = fresh_lanes<T, L>(vectors - 1, depth);
+  const auto dot = [&](const T* by, const T* from) __attribute__((always_inline)) {
+    Lanes<T, L> sum = load<L>(by + last) * load<L>(from + last);
+    if constexpr (!Whole && V != 1) sum = fresh ? sum : Lanes<T, L>{};
+#pragma GCC unroll 2
+    for (std::int64_t v = 0; v + 1 < vectors; ++v) sum += load<L>(by + v * L) * load<L>(from + v * L);
+    return sum;
+  };
   for (std::int64_t r = begin; r < end; ++r)
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
-      fetch_later(csr, t, ahead, k, width);
-      const T* from = k + column_of(csr, t) * width;
-      const T* by = q + r * width;
+      if (t < fetched) {
+        const T* later = k + column_of(csr, t + ahead) * width;
+        for (std::int64_t at = 0; at < width; at += 64 / static_cast<int>(sizeof(T))) __builtin_prefetch(later + at);
+      }
+      const T *from = k + column_of(csr, t) * width, *by = q + r * width;
       T* to = e + edge_of(csr, t) * heads;
-      const auto next = [&]() __attribute__((always_inline)) {
-        Lanes<T, L> dot = load<L>(by + last) * load<L>(from + last);
-        if constexpr (V != 1) dot = fresh ? dot : Lanes<T, L>{};
-#pragma GCC unroll 2
-        for (std::int64_t v = 0; v + 1 < vectors; ++v) dot += load<L>(by + v * L) * load<L>(from + v * L);
-        by += depth;
-        from += depth;
-        return dot;
-      };
       std::int64_t h = 0;
       if constexpr (L >= 4)
-        for (; h + 4 <= heads; h += 4) {
-          const auto a = next(), b = next(), c = next(), d = next();
-          store(to + h, sum_four<T, L>(a, b, c, d));
-        }
-      for (; h < heads; ++h) to[h] = sum<T, L>(next());
+        for (; h + 4 <= heads; h += 4, from += 4 * depth, by += 4 * depth)
+          store(to + h, sum_four<T, L>(dot(by, from), dot(by + depth, from + depth),
+                                       dot(by + 2 * depth, from + 2 * depth), dot(by + 3 * depth, from + 3 * depth)));
+      for (; h < heads; ++h, from += depth, by += depth) to[h] = sum<T, L>(dot(by, from));
     }
+}
+
+// The sums of the eight halves of four vectors, in order.
+template <class T>
+[[gnu::always_inline]] inline Lanes<T, 8> sum_halves(Lanes<T, 16> a, Lanes<T, 16> b, Lanes<T, 16> c, Lanes<T, 16> d) {
+  // Neighbours first, within quarters: such shuffles are the cheapest.
+  const auto halve = [](Lanes<T, 16> x, Lanes<T, 16> y) __attribute__((always_inline)) {
+    return __builtin_shufflevector(x, y, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30) +
+           __builtin_shufflevector(x, y, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31);
+  };
+  // Of each half two quarters: first those of the four even halves, then those of the odd ones.
+  const Lanes<T, 16> quarters = halve(halve(a, b), halve(c, d));
+  const auto sums = __builtin_shufflevector(quarters, quarters, 0, 1, 2, 3, 8, 9, 10, 11) +
+                    __builtin_shufflevector(quarters, quarters, 4, 5, 6, 7, 12, 13, 14, 15);
+  return __builtin_shufflevector(sums, sums, 0, 4, 1, 5, 2, 6, 3, 7);
+}
+
+// Heads that fill half a register, eight of them from `head` on: a register holds two.
+template <class Isa, class T>
+[[gnu::noinline]] void dot_halves(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads,
+                                  std::int64_t head, const T* q, const T* k, T* e, std::int64_t ahead) {
+  const std::int64_t width = heads * 8, start = head * 8, fetched = ahead == 0 ? 0 : csr.entries - ahead;
+  for (std::int64_t r = begin; r < end; ++r) {
+    Lanes<T, 16> own[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) own[v] = load<16>(q + r * width + start + v * 16);
+    for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
+      if (t < fetched) {
+        const T* later = k + column_of(csr, t + ahead) * width + start;
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; ++v) __builtin_prefetch(later + v * 16);
+      }
+      const T* from = k + column_of(csr, t) * width + start;
+      store(e + edge_of(csr, t) * heads + head,
+            sum_halves<T>(own[0] * load<16>(from), own[1] * load<16>(from + 16), own[2] * load<16>(from + 32),
+                          own[3] * load<16>(from + 48)));
+    }
+  }
 }
 
 }  // namespace
@@ -93,15 +131,25 @@ void edge_join(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_
 template <class Isa, class T>
 void edge_dot(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* q,
               const T* k, T* e, std::int64_t ahead) {
+  if constexpr (kLanes<Isa, T> == 16)
+    if (heads_are_halves<Isa, T>(heads, depth)) {
+      for (std::int64_t h = 0; h < heads; h += 8) dot_halves<Isa>(csr, begin, end, heads, h, q, k, e, ahead);
+      return;
+    }
   with_lanes<Isa, T>(depth, [&]<int L>() {
     const std::int64_t vectors = lane_count<L>(depth);
+    const auto heads_of = [&]<int V, bool Whole>() {
+      dot_heads<Isa, T, L, V, Whole>(csr, begin, end, heads, depth, q, k, e, ahead);
+    };
     if (heads == 1 && vectors == 1) dot_single<Isa, T, L, 1>(csr, begin, end, depth, q, k, e, ahead);
     else if (heads == 1 && vectors == 2) dot_single<Isa, T, L, 2>(csr, begin, end, depth, q, k, e, ahead);
     else if (heads == 1 && vectors == 3) dot_single<Isa, T, L, 3>(csr, begin, end, depth, q, k, e, ahead);
     else if (heads == 1 && vectors == 4) dot_single<Isa, T, L, 4>(csr, begin, end, depth, q, k, e, ahead);
-    else if (vectors == 1) dot_heads<Isa, T, L, 1>(csr, begin, end, heads, depth, q, k, e, ahead);
-    else if (vectors == 2) dot_heads<Isa, T, L, 2>(csr, begin, end, heads, depth, q, k, e, ahead);
-    else dot_heads<Isa, T, L, 0>(csr, begin, end, heads, depth, q, k, e, ahead);
+    else if (heads == 1 && vectors == 8) dot_single<Isa, T, L, 8>(csr, begin, end, depth, q, k, e, ahead);
+    else if (depth == L) heads_of.template operator()<1, true>();
+    else if (depth == 2 * L) heads_of.template operator()<2, true>();
+    else if (vectors == 2) heads_of.template operator()<2, false>();
+    else heads_of.template operator()<0, false>();
   });
 }
 

@@ -15,6 +15,11 @@ namespace atto::kernels {
 template <class T>
 void spmm(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* w, const T* x, bool mean, T* y);
 
+/// By source, both gradients of spmm with one weight per edge: dx_r = sum of w[edge] g[column], dw[edge] = <x_r,
+/// g[column]>.
+template <class T>
+void spmm_gradient(Cpu, const Csr& csr, std::int64_t width, const T* w, const T* x, const T* g, T* dx, T* dw);
+
 /// The largest (or smallest) w x, and in `winner` [rows, width] the edge that it came from, -1 for an empty row.
 template <class T>
 void spmm_extreme(Cpu, const Csr& csr, std::int64_t heads, std::int64_t depth, const T* w, const T* x, bool largest,

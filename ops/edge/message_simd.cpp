@@ -9,25 +9,26 @@ template <class Isa, class T, int L, int V>
 [[gnu::noinline]] void gated_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
                                   std::int64_t width, const T* s, const T* x, T epsilon, T* y, T* inverse,
                                   std::int64_t ahead) {
+  const Run<L, V> run(tile);
   const Lanes<T, L> one = splat<L>(T(1)), least = splat<L>(epsilon);
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> sum[V] = {}, gates[V] = {};
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
       const T* from = x + column_of(csr, t) * width;
       const T* gate = s + edge_of(csr, t) * width;
-      fetch<L>(csr, t, ahead, x, width, tile);
+      fetch<L, V>(csr, t, ahead, x, width, run);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) {
-        const Lanes<T, L> g = load<L>(gate + tile.start[v]);
-        sum[v] += g * load<L>(from + tile.start[v]);
+        const Lanes<T, L> g = load<L>(gate + run.at(v));
+        sum[v] += g * load<L>(from + run.at(v));
         gates[v] += g;
       }
     }
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
       const Lanes<T, L> by = one / (gates[v] + least);
-      store(inverse + r * width + tile.start[v], by);
-      store(y + r * width + tile.start[v], sum[v] * by);
+      store(inverse + r * width + run.at(v), by);
+      store(y + r * width + run.at(v), sum[v] * by);
     }
   }
 }
@@ -35,41 +36,43 @@ template <class Isa, class T, int L, int V>
 template <class Isa, class T, int L, int V>
 [[gnu::noinline]] void gine_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
                                  std::int64_t width, const T* x, const T* e, T* y, std::int64_t ahead) {
+  const Run<L, V> run(tile);
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> sum[V] = {};
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
       const T* from = x + column_of(csr, t) * width;
       const T* edge = e + edge_of(csr, t) * width;
-      fetch<L>(csr, t, ahead, x, width, tile);
+      fetch<L, V>(csr, t, ahead, x, width, run);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) {
-        const Lanes<T, L> m = load<L>(from + tile.start[v]) + load<L>(edge + tile.start[v]);
+        const Lanes<T, L> m = load<L>(from + run.at(v)) + load<L>(edge + run.at(v));
         sum[v] += m < T(0) ? Lanes<T, L>{} : m;  // a NaN passes
       }
     }
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) store(y + r * width + tile.start[v], sum[v]);
+    for (int v = 0; v < V; ++v) store(y + r * width + run.at(v), sum[v]);
   }
 }
 
 template <class Isa, class T, int L, int V>
 [[gnu::noinline]] void gine_dx_tile(const Csr& csr, std::int64_t begin, std::int64_t end, const Tile<V>& tile,
                                     std::int64_t width, const T* x, const T* e, const T* g, T* dx, std::int64_t ahead) {
+  const Run<L, V> run(tile);
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> sum[V] = {};
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
       const T* from = g + column_of(csr, t) * width;
       const T* edge = e + edge_of(csr, t) * width;
-      fetch<L>(csr, t, ahead, g, width, tile);
-      fetch_edge<L>(csr, t, ahead, e, width, tile);
+      fetch<L, V>(csr, t, ahead, g, width, run);
+      fetch_edge<L, V>(csr, t, ahead, e, width, run);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) {
-        const Lanes<T, L> m = load<L>(x + r * width + tile.start[v]) + load<L>(edge + tile.start[v]);
-        sum[v] += m > T(0) ? load<L>(from + tile.start[v]) : Lanes<T, L>{};
+        const Lanes<T, L> m = load<L>(x + r * width + run.at(v)) + load<L>(edge + run.at(v));
+        sum[v] += m > T(0) ? load<L>(from + run.at(v)) : Lanes<T, L>{};
       }
     }
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) store(dx + r * width + tile.start[v], sum[v]);
+    for (int v = 0; v < V; ++v) store(dx + r * width + run.at(v), sum[v]);
   }
 }
 

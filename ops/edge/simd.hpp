@@ -8,9 +8,14 @@
 
 namespace atto::simd {
 
+/// `bias` [heads,depth] is added to every row; null: nothing.
 template <class Isa, class T>
 void spmm(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth, const T* w,
-          const T* x, bool mean, T* y, std::int64_t ahead);
+          const T* x, bool mean, const T* bias, T* y, std::int64_t ahead);
+/// By source: dx[r] = sum of w[edge] g[column], dw[edge] = <x[r], g[column]>.
+template <class Isa, class T>
+void spmm_gradient(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t width, const T* w, const T* x,
+                   const T* g, T* dx, T* dw, std::int64_t ahead);
 template <class Isa, class T>
 void spmm_extreme(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, std::int64_t depth,
                   const T* w, const T* x, bool largest, T* y, std::int32_t* winner);

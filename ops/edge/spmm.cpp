@@ -99,6 +99,15 @@ class SpmmSum final : public SpmmBase {
         dy = Tensor::empty(gradient.shape(), gradient.dtype(), gradient.device());
         kernels::divide_by_count(device, by_destination(graph_), heads_ * depth_, gradient.data<T>(), dy.data<T>());
       }
+      if (w_.defined() && heads_ == 1 && gradients.wants(0) && gradients.wants(1)) {
+        Tensor dw = Tensor::empty(w_.shape(), w_.dtype(), w_.device());
+        Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
+        kernels::spmm_gradient(device, by_source(graph_), depth_, w_.data<T>(), x_.data<T>(), dy.data<T>(),
+                               dx.data<T>(), dw.data<T>());
+        gradients.add(0, dw);
+        gradients.add(1, dx);
+        return;
+      }
       if (gradients.wants(0)) {
         Tensor dw = Tensor::empty(w_.shape(), w_.dtype(), w_.device());
         kernels::edge_dot(device, by_destination(graph_), heads_, depth_, dy.data<T>(), x_.data<T>(), dw.data<T>());

@@ -11,7 +11,52 @@ template <int V>
 struct Tile {
   std::int64_t start[V];
   std::int64_t head[V];
+
+  [[gnu::always_inline]] std::int64_t at(int v) const { return start[v]; }
 };
+
+/// A tile whose vectors lie side by side, but for the last, which may overlap the one before it. All places but two are
+/// then known at compile time, and an entry costs no arithmetic on addresses.
+template <int L, int V>
+struct Run : Tile<V> {
+  explicit Run(const Tile<V>& tile) : Tile<V>(tile), first(tile.start[0]), last(tile.start[V - 1]) {}
+  [[gnu::always_inline]] std::int64_t at(int v) const { return v + 1 < V ? first + v * L : last; }
+
+  std::int64_t first, last;
+};
+
+/// Calls f.template operator()<v>() for v = 0 .. V - 1.
+template <int V, int v = 0, class F>
+[[gnu::always_inline]] inline void unrolled(F&& f) {
+  if constexpr (v < V) {
+    f.template operator()<v>();
+    unrolled<V, v + 1>(f);
+  }
+}
+
+/// Heads of eight channels, of which a register of sixteen lanes holds two: whether a row is tiles of eight such heads,
+/// and the tile from `head` on, whose vectors all name the first of them.
+template <class Isa, class T>
+[[gnu::always_inline]] inline bool heads_are_halves(std::int64_t heads, std::int64_t depth) {
+  return kLanes<Isa, T> == 16 && depth == 8 && heads % 8 == 0;
+}
+[[gnu::always_inline]] inline Run<16, 4> tile_of_halves(std::int64_t head) {
+  Tile<4> tile;
+  for (int v = 0; v < 4; ++v) tile.start[v] = head * 8 + v * 16, tile.head[v] = head;
+  return Run<16, 4>(tile);
+}
+
+/// What a number per head is to vector v of a tile: one number, or one for each half of the vector.
+template <bool halves, int v, class T, class Place>
+[[gnu::always_inline]] inline auto of_head(const T* numbers, const Place& tile) {
+  if constexpr (halves) {
+    const Lanes<T, 8> all = load<8>(numbers + tile.head[v]);
+    constexpr int a = 2 * v, b = 2 * v + 1;
+    return __builtin_shufflevector(all, all, a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b);
+  } else {
+    return numbers[tile.head[v]];
+  }
+}
 
 /// Calls f(tile) for tiles of V vectors of L lanes, from `vector` on, as long as V are left. Vectors do not cross
 /// heads.
@@ -58,24 +103,58 @@ template <class Isa, class T, class F>
   return entry + ahead < csr.entries ? entry + ahead : csr.entries - 1;
 }
 
-template <int L, int V, class T>
-[[gnu::always_inline]] inline void fetch_row(const T* row, const Tile<V>& tile) {
+template <int L, int V, class T, class Place>
+[[gnu::always_inline]] inline void fetch_row(const T* row, const Place& tile) {
   constexpr int per_line = L * sizeof(T) >= 64 ? 1 : 64 / (L * static_cast<int>(sizeof(T)));
 #pragma GCC unroll 8
-  for (int v = 0; v < V; v += per_line) __builtin_prefetch(row + tile.start[v]);
+  for (int v = 0; v < V; v += per_line) __builtin_prefetch(row + tile.at(v));
 }
 
 /// Brings what a tile needs of the row that is gathered `ahead` entries later into the cache.
-template <int L, int V, class T>
+template <int L, int V, class T, class Place>
 [[gnu::always_inline]] inline void fetch(const Csr& csr, std::int64_t entry, std::int64_t ahead, const T* x,
-                                         std::int64_t width, const Tile<V>& tile) {
-  if (ahead != 0) fetch_row<L>(x + column_of(csr, later_entry(csr, entry, ahead)) * width, tile);
+                                         std::int64_t width, const Place& tile) {
+  if (ahead != 0) fetch_row<L, V>(x + column_of(csr, later_entry(csr, entry, ahead)) * width, tile);
 }
 /// The same for an edge tensor that is walked by source, and so out of order.
-template <int L, int V, class T>
+template <int L, int V, class T, class Place>
 [[gnu::always_inline]] inline void fetch_edge(const Csr& csr, std::int64_t entry, std::int64_t ahead, const T* e,
-                                              std::int64_t width, const Tile<V>& tile) {
-  if (ahead != 0) fetch_row<L>(e + edge_of(csr, later_entry(csr, entry, ahead)) * width, tile);
+                                              std::int64_t width, const Place& tile) {
+  if (ahead != 0) fetch_row<L, V>(e + edge_of(csr, later_entry(csr, entry, ahead)) * width, tile);
+}
+
+/// Whether results are written past the caches: where they and what is gathered for them exceed what the last level
+/// keeps, a line that is fetched only to be overwritten costs as much as one that is needed. `touched` counts rows.
+template <int L, class T>
+[[gnu::always_inline]] inline bool past_caches(std::int64_t touched, std::int64_t width, const T* y) {
+  constexpr std::int64_t kept = 8 << 20, vector = L * static_cast<std::int64_t>(sizeof(T));
+  return vector >= 16 && touched * width * static_cast<std::int64_t>(sizeof(T)) > kept && width % L == 0 &&
+         reinterpret_cast<std::uintptr_t>(y) % vector == 0;
+}
+
+/// Stores at a multiple of the vector's size, past the caches. settle_stores() follows the last of them.
+template <class T, class V>
+[[gnu::always_inline]] inline void store_past(T* to, V v) {
+#if defined(__clang__)
+  __builtin_nontemporal_store(v, reinterpret_cast<V*>(to));
+#elif defined(__x86_64__)
+  // By size alone: the bits are moved as they are.
+#if defined(__AVX512F__)
+  if constexpr (sizeof(V) == 64) return __builtin_ia32_movntps512(reinterpret_cast<float*>(to), Lanes<float, 16>(v));
+#endif
+#if defined(__AVX__)
+  if constexpr (sizeof(V) == 32) return __builtin_ia32_movntps256(reinterpret_cast<float*>(to), Lanes<float, 8>(v));
+#endif
+  if constexpr (sizeof(V) == 16) __builtin_ia32_movntps(reinterpret_cast<float*>(to), Lanes<float, 4>(v));
+  else store(to, v);
+#else
+  store(to, v);
+#endif
+}
+[[gnu::always_inline]] inline void settle_stores() {
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#endif
 }
 
 }  // namespace atto::simd

@@ -121,7 +121,13 @@ class GatOp final : public Op {
   Tensor inputs_[4];
 };
 
-void check(const GatOptions& options, const char* op) {
+Var dropped(const Var& weights, const GatOptions& options) {
+  return options.dropout > 0 ? dropout(weights, options.dropout, options.random) : weights;
+}
+
+}  // namespace
+
+void detail::check_gat_options(const GatOptions& options, const char* op) {
   if (!(options.dropout >= 0 && options.dropout < 1))
     throw ValueError({.op = op,
                       .argument = "dropout",
@@ -130,20 +136,14 @@ void check(const GatOptions& options, const char* op) {
                       .hint = {}});
 }
 
-Var dropped(const Var& weights, const GatOptions& options) {
-  return options.dropout > 0 ? dropout(weights, options.dropout, options.random) : weights;
-}
-
-}  // namespace
-
 Var gat(const Graph& graph, const Var& x, const Var& src, const Var& dst, const Var& edge, const GatOptions& options) {
-  check(options, "gat");
+  detail::check_gat_options(options, "gat");
   return apply<GatOp>({x, src, dst, edge}, graph, options, false);
 }
 
 Var gatv2(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge,
           const GatOptions& options) {
-  check(options, "gatv2");
+  detail::check_gat_options(options, "gatv2");
   return apply<GatOp>({src, dst, vector, edge}, graph, options, true);
 }
 

@@ -9,7 +9,7 @@
 
 namespace atto {
 
-extern const Schema gat_schema, gatv2_schema;
+extern const Schema gat_schema, gatv2_schema, gat_self_schema;
 
 struct GatOptions {
   double slope = 0.2;        ///< of the leaky ReLU
@@ -34,11 +34,25 @@ Var gat(const Graph& graph, const Var& x, const Var& src, const Var& dst, const 
 Var gatv2(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge = {},
           const GatOptions& options = {});
 
+/// gat() of nodes among themselves, whose scores come from their values: src_jh = <source_h, x_jh> and dst_ih =
+/// <destination_h, x_ih>, which is what a GAT layer is after its projection. x[N,H,D], source[H,D], destination[H,D],
+/// edge?[E,H], bias?[H,D] -> [N,H,D]. Gradient to all five. The bias is added to y. While recording it keeps one number
+/// per edge and head beside its inputs; that many twice are scratch in backward. Cost: 2 E H D + 15 E H + 4 N H D FLOP.
+Var gat_self(const Graph& graph, const Var& x, const Var& source, const Var& destination, const Var& edge = {},
+             const Var& bias = {}, const GatOptions& options = {});
+
 /// The same through the edge algebra.
 Var gat_reference(const Graph& graph, const Var& x, const Var& src, const Var& dst, const Var& edge = {},
                   const GatOptions& options = {});
 Var gatv2_reference(const Graph& graph, const Var& src, const Var& dst, const Var& vector, const Var& edge = {},
                     const GatOptions& options = {});
+Var gat_self_reference(const Graph& graph, const Var& x, const Var& source, const Var& destination,
+                       const Var& edge = {}, const Var& bias = {}, const GatOptions& options = {});
+
+namespace detail {
+/// ValueError unless 0 <= dropout < 1.
+void check_gat_options(const GatOptions& options, const char* op);
+}  // namespace detail
 
 namespace kernels {
 
@@ -66,6 +80,26 @@ struct GatGradients {
 };
 template <class T>
 void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>& gradients);
+
+/// gat_self(): null pointers for what is absent.
+template <class T>
+struct GatSelfCall {
+  const Graph& graph;
+  std::int64_t heads, depth;
+  GatOptions options;
+  const T *x, *source, *destination, *edge, *bias;
+};
+/// `kept` [E,H], null if not wanted, takes the weights before dropout, negative where the leaky ReLU was: all that
+/// backward needs to know of the scores.
+template <class T>
+void gat_self_forward(Cpu, const GatSelfCall<T>& call, T* y, T* kept);
+/// Gradients, null where not wanted.
+template <class T>
+struct GatSelfGradients {
+  T *x, *source, *destination, *edge, *bias;
+};
+template <class T>
+void gat_self_backward(Cpu, const GatSelfCall<T>& call, const T* kept, const T* g, const GatSelfGradients<T>& out);
 
 /// The same from loops that follow the formulas: what the kernels above are measured against. `lse` [M,H] takes the
 /// logarithm of the sum of exponentials of every row and head.

@@ -12,16 +12,11 @@
 #include "ops/csr_views.hpp"
 #include "ops/edge/simd.hpp"
 #include "ops/gat/gat.hpp"
+#include "ops/gat/rows.hpp"
 #include "ops/gat/simd.hpp"
 
 namespace atto::kernels {
 namespace {
-
-// Beyond this many bytes of rows, those to come are fetched in advance.
-template <class T>
-std::int64_t fetch_ahead(const Csr& csr, std::int64_t width) {
-  return csr.columns * width * static_cast<std::int64_t>(sizeof(T)) > (1 << 20) ? 12 : 0;
-}
 
 template <class T>
 simd::GatScore<T> score_of(const GatCall<T>& call) {
@@ -48,15 +43,6 @@ void softmax_scores(const Csr& csr, std::int64_t begin, std::int64_t end, const 
   simd::edge_softmax<Isa>(csr, begin, end, call.heads, scores, weights);
 }
 
-template <class Isa, class T>
-void drop_rows(const Csr& csr, std::int64_t begin, std::int64_t end, const GatCall<T>& call, T* weights) {
-  const GatOptions& o = call.options;
-  if (o.dropout == 0) return;
-  const auto threshold = static_cast<std::uint32_t>(std::min(o.dropout * 4294967296.0, 4294967295.0));
-  simd::drop<Isa>(o.random.seed, o.random.stream, threshold, static_cast<T>(1 / (1 - o.dropout)),
-                  csr.offsets[begin] * call.heads, csr.offsets[end] * call.heads, weights);
-}
-
 }  // namespace
 
 template <class T>
@@ -71,9 +57,9 @@ void gat_forward(Cpu, const GatCall<T>& call, T* y) {
       T* scores = reinterpret_cast<T*>(storage.data()) - first;
       T* weights = scores + (last - first);
       softmax_scores<Isa>(csr, begin, end, call, scores, weights);
-      drop_rows<Isa>(csr, begin, end, call, weights);
-      simd::spmm<Isa>(csr, begin, end, call.heads, call.depth, weights, call.value, false, y,
-                      fetch_ahead<T>(csr, width));
+      drop_rows<Isa>(csr, begin, end, call.heads, call.options, weights);
+      simd::spmm<Isa>(csr, begin, end, call.heads, call.depth, weights, call.value, false,
+                      static_cast<const T*>(nullptr), y, fetch_ahead<T>(csr, width));
     });
   });
 }
@@ -101,9 +87,9 @@ void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>
     for_blocks(call.graph.in_blocks(), work_of(call), [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
       softmax_scores<Isa>(in, begin, end, call, out.dlogit, out.weight);
       simd::edge_dot<Isa>(in, begin, end, heads, call.depth, g, call.value, out.dlogit, fetch_ahead<T>(in, width));
-      drop_rows<Isa>(in, begin, end, call, out.dlogit);
+      drop_rows<Isa>(in, begin, end, heads, call.options, out.dlogit);
       simd::gat_scores_gradient<Isa>(in, begin, end, score, out.weight, out.dlogit, out.destination);
-      drop_rows<Isa>(in, begin, end, call, out.weight);
+      drop_rows<Isa>(in, begin, end, heads, call.options, out.weight);
       if (call.vector && (out.destination || out.edge || out.vector))
         simd::gatv2_scores_gradient<Isa>(in, begin, end, score, out.dlogit, out.destination, out.edge,
                                          out.vector ? vectors.data() + block * width : nullptr,
@@ -114,9 +100,11 @@ void gat_backward(Cpu, const GatCall<T>& call, const T* g, const GatGradients<T>
       const std::int64_t ahead = fetch_ahead<T>(back, width);
       if (out.source)
         simd::spmm<Isa>(edges_by_source(call.graph), begin, end, 1, heads, static_cast<const T*>(nullptr), out.dlogit,
-                        false, out.source, 0);
+                        false, static_cast<const T*>(nullptr), out.source, 0);
       if (!out.value) return;
-      if (!call.vector) simd::spmm<Isa>(back, begin, end, heads, call.depth, out.weight, g, false, out.value, ahead);
+      if (!call.vector)
+        simd::spmm<Isa>(back, begin, end, heads, call.depth, out.weight, g, false, static_cast<const T*>(nullptr),
+                        out.value, ahead);
       else simd::gatv2_source_gradient<Isa>(back, begin, end, score, out.weight, out.dlogit, g, out.value, ahead);
     });
   });

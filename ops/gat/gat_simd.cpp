@@ -108,7 +108,7 @@ template <class Isa, class T, int L, int V>
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
       const T* source = s.source + column_of(csr, t) * width;
       const T* edge = s.edge ? s.edge + t * width : nullptr;
-      fetch<L>(csr, t, ahead, s.source, width, tile);
+      fetch<L, V>(csr, t, ahead, s.source, width, tile);
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
         const Lanes<T, L> x = under<L>(source, s.destination + r * width, edge, tile.start[v]);
@@ -138,8 +138,8 @@ template <class Isa, class T, int L, int V>
     for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
       const std::int64_t i = column_of(csr, t), e = edge_of(csr, t);
       const T* edge = s.edge ? s.edge + e * width : nullptr;
-      fetch<L>(csr, t, ahead, g, width, tile);
-      fetch<L>(csr, t, ahead, s.destination, width, tile);
+      fetch<L, V>(csr, t, ahead, g, width, tile);
+      fetch<L, V>(csr, t, ahead, s.destination, width, tile);
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
         const std::int64_t at = tile.start[v];

@@ -171,4 +171,36 @@ TEST_CASE("edges: gradients of a product reach only what asks for them") {
   CHECK(x.grad().defined());
 }
 
+// Results of more than 8 MiB with what they are made of are stored past the caches.
+TEST_CASE("edges: a product too large for the caches holds those of its columns") {
+  const std::int64_t n = 9000, e = 20000, wide = 256, narrow = 64;
+  const Graph g = random_square(n, e, 5);
+  const Tensor x = uniform({n, wide}, -1, 1, 1).to(DType::float32),
+               seed = uniform({n, wide}, -1, 1, 2).to(DType::float32);
+  const auto part = [&](const Tensor& whole, std::int64_t first) {
+    Tensor columns = Tensor::empty({n, narrow});
+    for (std::int64_t i = 0; i < n * narrow; ++i)
+      columns.data<float>()[i] = whole.data<float>()[i / narrow * wide + first + i % narrow];
+    return columns;
+  };
+  struct Product {
+    Tensor y, dw, dx;
+  };
+  const auto product = [&](const Tensor& features, const Tensor& dy) {
+    const Var w = Var::leaf(uniform({e}, -1, 1, 3).to(DType::float32)), leaf = Var::leaf(features);
+    const Var y = spmm(g, w, leaf);
+    backward(y, dy);
+    return Product{y.value(), w.grad(), leaf.grad()};
+  };
+  const Product whole = product(x, seed);
+  Tensor dw = Tensor::zeros({e}, DType::float64);
+  for (std::int64_t first = 0; first < wide; first += narrow) {
+    const Product columns = product(part(x, first), part(seed, first));
+    CHECK(bit_equal(part(whole.y, first), columns.y));
+    CHECK(bit_equal(part(whole.dx, first), columns.dx));
+    for (std::int64_t k = 0; k < e; ++k) dw.data<double>()[k] += columns.dw.data<float>()[k];
+  }
+  CHECK(mismatch(whole.dw, dw, Tensor::full({e}, 1, DType::float64), 1e-4) == "");
+}
+
 }  // namespace atto::test
