@@ -156,7 +156,7 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
                       .got = root.value().str(),
                       .expected = "a single number, or a seed",
                       .hint = "reduce the value with sum() or mean()"});
-  Tensor gradient = seed.defined() ? seed.clone() : Tensor::full(root.shape(), 1.0, root.dtype());
+  Tensor gradient = seed.defined() ? seed : Tensor::full(root.shape(), 1.0, root.dtype());
   if (gradient.shape() != root.shape() || gradient.dtype() != root.dtype())
     throw ShapeError(
         {.op = "backward", .argument = "seed", .got = gradient.str(), .expected = root.value().str(), .hint = {}});
@@ -195,6 +195,9 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
 
   for (Node* node : order) {
     run_hooks(*node);
+    // Nobody is left with the caller's seed itself, which may have come down unchanged.
+    if ((!node->op || node->retain_grad) && seed.defined() && node->grad.storage() == seed.storage())
+      node->grad = node->grad.clone();
     if (!node->op) continue;
     if (node->grad.defined()) {
       if (anomaly_enabled()) refuse_changed(*node);

@@ -2,6 +2,10 @@
 
 #include <pthread.h>
 
+#include <optional>
+
+#include "autograd/inspect.hpp"
+#include "core/allocator.hpp"
 #include "core/error.hpp"
 #include "tests/autograd/simple_ops.hpp"
 #include "tests/support/catch.hpp"
@@ -207,6 +211,40 @@ constexpr int kLength = 1'000'000;
 double chain_gradient = 0;
 
 }  // namespace
+
+TEST_CASE("tape: a value that no operation saved goes with its last handle, unless KeepValues holds it") {
+  const Var x = Var::leaf(Tensor::zeros({1 << 18}, DType::float64));  // 2 MB
+  const auto held = [&](bool keep) {
+    const std::int64_t before = allocator::statistics().in_use;
+    std::optional<KeepValues> keeping;
+    if (keep) keeping.emplace();
+    const Var y = plus(plus(plus(x, x), x), x);
+    const std::int64_t bytes = allocator::statistics().in_use - before;
+    if (!keep) CHECK(dot(y).find("value let go") != std::string::npos);
+    else CHECK(dot(y).find("value let go") == std::string::npos);
+    backward(total(y));
+    CHECK(x.grad().data<double>()[7] == 4);
+    x.zero_grad();
+    return static_cast<double>(bytes) / static_cast<double>(x.value().bytes());
+  };
+  CHECK(held(false) < 1.5);
+  CHECK(held(true) > 2.9);
+}
+
+TEST_CASE("backward: gradients never share memory with the caller's seed") {
+  const Tensor seed = Tensor::from<double>({1, 2}, {2});
+  const Var x = Var::leaf(Tensor::from<double>({3, 4}, {2}));
+  backward(x, seed);  // the seed itself comes down
+  seed.fill(9);
+  CHECK(x.grad().values<double>()[1] == 2);
+  const Var y = plus(x, x);
+  y.retain_grad();
+  x.zero_grad();
+  backward(y, seed);
+  seed.fill(0);
+  CHECK(x.grad().values<double>()[0] == 18);
+  CHECK(y.grad().values<double>()[0] == 9);
+}
 
 TEST_CASE("tape: a chain of a million operations is differentiated and destroyed in a stack of one megabyte",
           "[slow]") {
