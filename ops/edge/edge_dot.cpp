@@ -44,6 +44,8 @@ class EdgeDot final : public Op {
     dispatch(q_, "edge_dot", [&]<class T>(auto device) {
       kernels::edge_dot(device, by_destination(graph_), heads_, depth_, q_.data<T>(), k_.data<T>(), e.data<T>());
     });
+    if (!will_want(0)) k_.let_go();
+    if (!will_want(1)) q_.let_go();
     return e;
   }
 

@@ -111,6 +111,8 @@ class EdgeMul final : public Op {
     dst_ = in[1];
     Tensor e = joined("edge_mul", graph_, kernels::Join::multiply, src_, dst_);
     cost_ = cost_of_join(graph_, true, true, e);
+    if (!will_want(0)) dst_.let_go();
+    if (!will_want(1)) src_.let_go();
     return e;
   }
 

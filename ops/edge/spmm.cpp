@@ -73,6 +73,11 @@ class SpmmBase : public Op {
     return Tensor::empty(x_.shape().with(0, graph_.num_dst()), x_.dtype(), x_.device());
   }
 
+  // Only dw reads x, which still tells its sizes.
+  void let_go_of_unread() {
+    if (!will_want(0)) x_.let_go();
+  }
+
   Graph graph_;
   const Schema* schema_;
   Tensor w_, x_;
@@ -89,6 +94,7 @@ class SpmmSum final : public SpmmBase {
       kernels::spmm(device, by_destination(graph_), heads_, depth_, data_or_null<T>(w_), x_.data<T>(), mean_,
                     y.data<T>());
     });
+    let_go_of_unread();
     return y;
   }
 
@@ -100,8 +106,8 @@ class SpmmSum final : public SpmmBase {
         kernels::divide_by_count(device, by_destination(graph_), heads_ * depth_, gradient.data<T>(), dy.data<T>());
       }
       if (w_.defined() && heads_ == 1 && gradients.wants(0) && gradients.wants(1)) {
-        Tensor dw = Tensor::empty(w_.shape(), w_.dtype(), w_.device());
-        Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
+        Tensor dw = Tensor::empty(w_.shape(), w_.dtype(), dy.device());
+        Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), dy.device());
         kernels::spmm_gradient(device, by_source(graph_), depth_, w_.data<T>(), x_.data<T>(), dy.data<T>(),
                                dx.data<T>(), dw.data<T>());
         gradients.add(0, dw);
@@ -109,12 +115,12 @@ class SpmmSum final : public SpmmBase {
         return;
       }
       if (gradients.wants(0)) {
-        Tensor dw = Tensor::empty(w_.shape(), w_.dtype(), w_.device());
+        Tensor dw = Tensor::empty(w_.shape(), w_.dtype(), dy.device());
         kernels::edge_dot(device, by_destination(graph_), heads_, depth_, dy.data<T>(), x_.data<T>(), dw.data<T>());
         gradients.add(0, dw);
       }
       if (gradients.wants(1)) {
-        Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
+        Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), dy.device());
         kernels::spmm(device, by_source(graph_), heads_, depth_, data_or_null<T>(w_), dy.data<T>(), false,
                       dx.data<T>());
         gradients.add(1, dx);
@@ -138,19 +144,20 @@ class SpmmExtreme final : public SpmmBase {
       kernels::spmm_extreme(device, by_destination(graph_), heads_, depth_, data_or_null<T>(w_), x_.data<T>(), largest_,
                             y.data<T>(), winner_.data<std::int32_t>());
     });
+    let_go_of_unread();
     return y;
   }
 
   void backward(const Tensor& dy, Gradients& gradients) override {
     dispatch(x_, schema_->name(), [&]<class T>(auto device) {
       if (gradients.wants(0)) {
-        Tensor dw = Tensor::empty(w_.shape(), w_.dtype(), w_.device());
+        Tensor dw = Tensor::empty(w_.shape(), w_.dtype(), dy.device());
         kernels::spmm_extreme_dw(device, by_destination(graph_), heads_, depth_, x_.data<T>(), dy.data<T>(),
                                  winner_.data<std::int32_t>(), dw.data<T>());
         gradients.add(0, dw);
       }
       if (gradients.wants(1)) {
-        Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), x_.device());
+        Tensor dx = Tensor::empty(x_.shape(), x_.dtype(), dy.device());
         kernels::spmm_extreme_dx(device, by_source(graph_), heads_, depth_, data_or_null<T>(w_), dy.data<T>(),
                                  winner_.data<std::int32_t>(), dx.data<T>());
         gradients.add(1, dx);
