@@ -3,10 +3,6 @@
 
 #include "ops/ragged_attention/vectors.hpp"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace atto::kernels {
 
 // ---- Bucket tables
@@ -21,28 +17,36 @@ struct Lookup {
   int size = 256;
 };
 
-template <class T>
+/// Slots of a small table, the size that loops of their own are made for.
+template <class Isa>
+inline constexpr int kSmallTable = 16;
+template <>
+inline constexpr int kSmallTable<Avx512> = 32;
+
+template <class Isa, class T>
 static Lookup<T> make_lookup(const T* table, std::int64_t table_size, int largest, T factor, T* memory) {
   Lookup<T> lookup{memory};
-  lookup.size = largest < 15 ? 16 : largest < 31 ? 32 : largest < 63 ? 64 : 256;
-  for (std::int64_t b = 0; b < lookup.size; ++b) memory[b] = b < table_size ? factor * table[b] : T{0};
+  lookup.size = largest < kSmallTable<Isa> - 1 ? kSmallTable<Isa> : largest < 31 ? 32 : largest < 63 ? 64 : 256;
+  const std::int64_t given = table_size < lookup.size ? table_size : lookup.size;
+  for (std::int64_t b = 0; b < given; ++b) memory[b] = factor * table[b];
+  for (std::int64_t b = given; b < lookup.size; ++b) memory[b] = 0;
   if (table_size == 256) memory[lookup.size - 1] = factor * table[255];
   return lookup;
 }
 
-/// The values of N buckets.
-template <class Isa, class T>
+/// The values of N buckets; Small: the table is known to be a small one.
+template <class Isa, bool Small, class T>
 [[gnu::always_inline]] static inline Lanes<T, kLanes<Isa, T>> look_up(const Lookup<T>& lookup,
                                                                       const std::uint8_t* buckets) {
+  const T* t = lookup.slots;
+  const int size = Small ? kSmallTable<Isa> : lookup.size;
 #if defined(__AVX512F__)
   if constexpr (sizeof(T) ==
                 4) {  // the masked forms: the others draw false warnings about uninitialised values from g++ 12
-    const T* t = lookup.slots;
     const __m512i index =
         _mm512_maskz_cvtepu8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(buckets)));
-    if (lookup.size == 16) return _mm512_maskz_permutexvar_ps(0xFFFF, index, _mm512_load_ps(t));
-    if (lookup.size == 32) return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
-    if (lookup.size == 64)
+    if (size == 32) return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
+    if (size == 64)
       return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, _mm512_set1_epi32(32)),
                                   _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16)),
                                   _mm512_permutex2var_ps(_mm512_load_ps(t + 32), index, _mm512_load_ps(t + 48)));
@@ -50,18 +54,17 @@ template <class Isa, class T>
   }
 #elif defined(__AVX2__)
   if constexpr (sizeof(T) == 4) {
-    const T* t = lookup.slots;
     const __m256i index = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(buckets)));
-    if (lookup.size == 16)
+    if (size == 16)
       return _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_load_ps(t), index),
                               _mm256_permutevar8x32_ps(_mm256_load_ps(t + 8), index),
                               _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
-    return _mm256_i32gather_ps(t, _mm256_and_si256(index, _mm256_set1_epi32(lookup.size - 1)), 4);
+    return _mm256_i32gather_ps(t, _mm256_and_si256(index, _mm256_set1_epi32(size - 1)), 4);
   }
 #endif
   constexpr int N = kLanes<Isa, T>;
   Lanes<T, N> values{};
-  for (int i = 0; i < N; ++i) values[i] = lookup.slots[buckets[i] & (lookup.size - 1)];
+  for (int i = 0; i < N; ++i) values[i] = t[buckets[i] & (size - 1)];
   return values;
 }
 
