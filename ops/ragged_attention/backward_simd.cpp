@@ -67,17 +67,25 @@ struct AttentionTile {
   T* dense;  // gradient, at (0, 0) of the head; null: not wanted
 
   template <class K>
-  [[gnu::noinline]] void differentiate(K kind) const {
+  void differentiate(K kind) const {
     for_row_tiles<kTileRows<Isa>>(rows, [&]<int R>(std::int64_t r) { differentiate_rows<R>(kind, r); });
   }
 
   template <int R, class K>
-  [[gnu::always_inline]] void differentiate_rows(K kind, std::int64_t r) const {
-    const RowsOf<std::uint8_t> bucket = terms.bucket_rows(first_row + r, R, first_key, columns, spare);
-    const RowsOf<T> logits = terms.dense_rows(first_row + r, R, first_key, columns, spare + kRowGroup * kKeyBlock);
+  [[gnu::noinline]] void differentiate_rows(K kind, std::int64_t r) const {
     Place<T> seen[R];
 #pragma GCC unroll 8
     for (int i = 0; i < R; ++i) seen[i] = static_cast<Place<T>>(terms.visible(first_row + r + i) - first_key);
+    const RowsOf<std::uint8_t> bucket = terms.bucket_rows(first_row + r, R, first_key, columns, spare);
+    AttentionTile(*this).find_gradients<R>(PairVectors<K, Isa, T>(kind, terms), r, seen, bucket);  // see PairVectors
+    add_to_tables<R>(kind, r, seen, bucket);
+  }
+
+  template <int R, class K>
+  [[gnu::always_inline]] void find_gradients(const PairVectors<K, Isa, T> pairs, std::int64_t r,
+                                             const Place<T> (&seen)[R], RowsOf<std::uint8_t> bucket) const {
+    const K kind = pairs.kind;
+    const RowsOf<T> logits = terms.dense_rows(first_row + r, R, first_key, columns, spare + kRowGroup * kKeyBlock);
     auto key = first_lanes<T, N>();
     for (std::int64_t j = 0; j < columns; j += N, key += N) {
       V dots[R], dps[R];
@@ -88,34 +96,39 @@ struct AttentionTile {
         const std::uint8_t* codes = bucket.data + i * bucket.stride + j;
         const std::int64_t at = (r + i) * kStride + j;
         const V dot = dots[i];
-        const V factor = terms.multiplier(kind, codes);
-        const V z = terms.logits(kind, dot, factor, codes, logits.data + i * logits.stride + j, key, seen[i]);
+        const V factor = pairs.multiplier(codes);
+        const V z = pairs.logits(dot, factor, codes, logits.data + i * logits.stride + j, key, seen[i]);
         const V p = exp_below<T, N>(z - top[r + i]) * inverse[r + i];
         V weight = p, dp = dps[i];
-        if (kind.dropout(terms)) {
+        if (kind.dropout()) {
           const V kept = load<N>(keep + at);
           weight *= kept;
           dp *= kept;
         }
-        if (kind.other() && terms.has_gate) {
+        if (pairs.has_gate()) {
           if (at_gate) store(at_gate + i * kKeyBlock + j, p * dp);
-          const V gate = look_up<Isa, false>(terms.gate, codes);
+          const V gate = pairs.gate(codes);
           weight *= gate;
           dp *= gate;
         }
         const V dz = p * (dp - delta[r + i]);
-        if (kind.multiply(terms) && at_multiply) store(at_multiply + i * kKeyBlock + j, dz * dot);
+        if (kind.multiply() && at_multiply) store(at_multiply + i * kKeyBlock + j, dz * dot);
         if (kind.other() && at_add) store(at_add + i * kKeyBlock + j, dz);
         store(ds + at, dz * factor);
         store(w + at, weight);
       }
     }
+  }
+
+  template <int R, class K>
+  [[gnu::always_inline]] void add_to_tables(K kind, std::int64_t r, const Place<T> (&seen)[R],
+                                            RowsOf<std::uint8_t> bucket) const {
 #pragma GCC unroll 1
     for (int i = 0; i < R; ++i) {
       const std::int64_t n = seen[i] < 0 ? 0 : seen[i] < keys ? seen[i] : keys;
       const std::uint8_t* codes = bucket.data + i * bucket.stride;
       const std::int64_t at = i * kKeyBlock;
-      if (kind.multiply(terms) && at_multiply) count(histograms, codes, at_multiply + at, n);
+      if (kind.multiply() && at_multiply) count(histograms, codes, at_multiply + at, n);
       if (!kind.other()) continue;
       if (terms.has_add && at_add) count(histograms + kHistogram, codes, at_add + at, n);
       if (terms.has_gate && at_gate) count(histograms + 2 * kHistogram, codes, at_gate + at, n);

@@ -28,52 +28,58 @@ struct AttentionBlock {
   template <class K>
   [[gnu::noinline]] void find_logits(K kind, T* top) const {
     alignas(64) T tops[kBlockRows * N];
-    for_row_tiles<kTileRows<Isa>>(rows, [&]<int R>(std::int64_t r) {
-      const RowsOf<std::uint8_t> bucket = terms.bucket_rows(first_row + r, R, first_key, columns, spare);
-      const RowsOf<T> dense = terms.dense_rows(first_row + r, R, first_key, columns, spare + kRowGroup * kKeyBlock);
-      Place<T> seen[R];
-      V largest[R];
+    for_row_tiles<kTileRows<Isa>>(rows, [&]<int R>(std::int64_t r) { find_logits_of<R>(kind, r, tops + r * N); });
+    reduce<false>(tops, top);
+  }
+
+  template <int R, class K>
+  [[gnu::noinline]] void find_logits_of(K kind, std::int64_t r, T* tops) const {
+    const AttentionBlock at = *this;  // see PairVectors
+    const PairVectors<K, Isa, T> pairs(kind, terms);
+    const RowsOf<std::uint8_t> bucket = terms.bucket_rows(first_row + r, R, first_key, columns, spare);
+    const RowsOf<T> dense = terms.dense_rows(first_row + r, R, first_key, columns, spare + kRowGroup * kKeyBlock);
+    Place<T> seen[R];
+    V largest[R];
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i) {
+      seen[i] = static_cast<Place<T>>(terms.visible(first_row + r + i) - first_key);
+      largest[i] = splat<N>(-static_cast<T>(__builtin_inf()));
+    }
+    auto key = first_lanes<T, N>();
+    for (std::int64_t j = 0; j < at.columns; j += N, key += N) {
+      V z[R];
+      dot_tile<N, R>(at.q + r * at.q_stride, at.q_stride, at.width, at.keys_t + j, at.keys_stride, z);
 #pragma GCC unroll 8
       for (int i = 0; i < R; ++i) {
-        seen[i] = static_cast<Place<T>>(terms.visible(first_row + r + i) - first_key);
-        largest[i] = splat<N>(-static_cast<T>(__builtin_inf()));
+        const std::uint8_t* codes = bucket.data + i * bucket.stride + j;
+        z[i] = pairs.logits(z[i], pairs.multiplier(codes), codes, dense.data + i * dense.stride + j, key, seen[i]);
+        store(at.s + (r + i) * kStride + j, z[i]);
+        largest[i] = z[i] > largest[i] ? z[i] : largest[i];
       }
-      auto key = first_lanes<T, N>();
-      for (std::int64_t j = 0; j < columns; j += N, key += N) {
-        V z[R];
-        dot_tile<N, R>(q + r * q_stride, q_stride, width, keys_t + j, keys_stride, z);
+    }
 #pragma GCC unroll 8
-        for (int i = 0; i < R; ++i) {
-          const std::uint8_t* codes = bucket.data + i * bucket.stride + j;
-          z[i] = terms.logits(kind, z[i], terms.multiplier(kind, codes), codes, dense.data + i * dense.stride + j, key,
-                              seen[i]);
-          store(s + (r + i) * kStride + j, z[i]);
-          largest[i] = z[i] > largest[i] ? z[i] : largest[i];
-        }
-      }
-#pragma GCC unroll 8
-      for (int i = 0; i < R; ++i) store(tops + (r + i) * N, largest[i]);
-    });
-    reduce<false>(tops, top);
+    for (int i = 0; i < R; ++i) store(tops + i * N, largest[i]);
   }
 
   // s becomes weights without their common factor, and total[r] their sum before gate and dropout.
   template <class K>
   [[gnu::noinline]] void find_weights(K kind, const T* top, T* total) const {
     alignas(64) T totals[kBlockRows * N];
+    const AttentionBlock at = *this;
+    const PairVectors<K, Isa, T> pairs(kind, terms);
 #pragma GCC unroll 1
-    for (std::int64_t r = 0; r < rows; ++r) {
-      T* row = s + r * kStride;
+    for (std::int64_t r = 0; r < at.rows; ++r) {
+      T* row = at.s + r * kStride;
+      const T* kept = at.keep + r * kStride;
       const std::uint8_t* bucket =
-          kind.other() ? terms.bucket_rows(first_row + r, 1, first_key, columns, spare).data : nullptr;
+          kind.other() ? terms.bucket_rows(at.first_row + r, 1, at.first_key, at.columns, at.spare).data : nullptr;
       const V shift = splat<N>(top[r]);
       V sum{};
-      for (std::int64_t j = 0; j < columns; j += N) {
+      for (std::int64_t j = 0; j < at.columns; j += N) {
         V e = exp_below<T, N>(load<N>(row + j) - shift);
         sum += e;
-        if (kind.other())
-          if (terms.has_gate) e *= look_up<Isa, false>(terms.gate, bucket + j);
-        if (kind.dropout(terms)) e *= load<N>(keep + r * kStride + j);
+        if (pairs.has_gate()) e *= pairs.gate(bucket + j);
+        if (kind.dropout()) e *= load<N>(kept + j);
         store(row + j, e);
       }
       store(totals + r * N, sum);

@@ -34,39 +34,52 @@ static Lookup<T> make_lookup(const T* table, std::int64_t table_size, int larges
   return lookup;
 }
 
-/// The values of N buckets; Small: the table is known to be a small one.
+/// Looks up a vector of buckets at a time. Small: the table is known to be a small one, and stays in registers. (It
+/// would be loaded anew after every store, which might have changed it, as far as the compiler knows.)
 template <class Isa, bool Small, class T>
-[[gnu::always_inline]] static inline Lanes<T, kLanes<Isa, T>> look_up(const Lookup<T>& lookup,
-                                                                      const std::uint8_t* buckets) {
-  const T* t = lookup.slots;
-  const int size = Small ? kSmallTable<Isa> : lookup.size;
+struct Reader {
+  static constexpr int N = kLanes<Isa, T>;
+  using V = Lanes<T, N>;
+
+  Lookup<T> table;
+  V low{}, high{};
+
+  [[gnu::always_inline]] explicit Reader(const Lookup<T>& lookup) : table(lookup) {
+    if constexpr (Small && sizeof(T) == 4 && kSmallTable<Isa> == 2 * N) {
+      low = load<N>(table.slots);
+      high = load<N>(table.slots + N);
+    }
+  }
+
+  [[gnu::always_inline]] V operator()(const std::uint8_t* buckets) const {
+    const T* t = table.slots;
 #if defined(__AVX512F__)
-  if constexpr (sizeof(T) ==
-                4) {  // the masked forms: the others draw false warnings about uninitialised values from g++ 12
-    const __m512i index =
-        _mm512_maskz_cvtepu8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(buckets)));
-    if (size == 32) return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
-    if (size == 64)
-      return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, _mm512_set1_epi32(32)),
-                                  _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16)),
-                                  _mm512_permutex2var_ps(_mm512_load_ps(t + 32), index, _mm512_load_ps(t + 48)));
-    return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xFFFF, index, t, 4);
-  }
+    if constexpr (sizeof(T) == 4) {
+      // The masked forms: the others draw false warnings about uninitialised values from g++ 12.
+      const __m512i index =
+          _mm512_maskz_cvtepu8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(buckets)));
+      if (Small) return _mm512_permutex2var_ps(low, index, high);
+      if (table.size == 32) return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
+      if (table.size == 64)
+        return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, _mm512_set1_epi32(32)),
+                                    _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16)),
+                                    _mm512_permutex2var_ps(_mm512_load_ps(t + 32), index, _mm512_load_ps(t + 48)));
+      return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xFFFF, index, t, 4);
+    }
 #elif defined(__AVX2__)
-  if constexpr (sizeof(T) == 4) {
-    const __m256i index = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(buckets)));
-    if (size == 16)
-      return _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_load_ps(t), index),
-                              _mm256_permutevar8x32_ps(_mm256_load_ps(t + 8), index),
-                              _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
-    return _mm256_i32gather_ps(t, _mm256_and_si256(index, _mm256_set1_epi32(size - 1)), 4);
-  }
+    if constexpr (sizeof(T) == 4) {
+      const __m256i index = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(buckets)));
+      if (Small)
+        return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, index), _mm256_permutevar8x32_ps(high, index),
+                                _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+      return _mm256_i32gather_ps(t, _mm256_and_si256(index, _mm256_set1_epi32(table.size - 1)), 4);
+    }
 #endif
-  constexpr int N = kLanes<Isa, T>;
-  Lanes<T, N> values{};
-  for (int i = 0; i < N; ++i) values[i] = t[buckets[i] & (size - 1)];
-  return values;
-}
+    V values{};
+    for (int i = 0; i < N; ++i) values[i] = t[buckets[i] & (table.size - 1)];
+    return values;
+  }
+};
 
 // ---- Dropout
 // -------------------------------------------------------------------------------------------------------------

@@ -74,21 +74,43 @@ struct PairTerms {
       for (std::int64_t j = 0; j < columns; ++j) spare[r * columns + j] = j < keys - first ? row[r * keys + j] : X{0};
     return {spare, columns};
   }
+};
+
+/// The terms of vectors of pairs, with what is needed for them at hand. (In values of its own: every store through a
+/// pointer would make the compiler load the members of PairTerms anew.)
+template <class K, class Isa, class T>
+struct PairVectors {
+  static constexpr int N = kLanes<Isa, T>;
+  using V = Lanes<T, N>;
+
+  K kind;
+  bool with_add, with_gate, with_dense;
+  T scale;
+  Reader<Isa, K::kSmall, T> multiply;
+  Reader<Isa, false, T> add, gate;
+
+  [[gnu::always_inline]] PairVectors(K k, const PairTerms<Isa, T>& terms)
+      : kind(k),
+        with_add(terms.has_add),
+        with_gate(terms.has_gate),
+        with_dense(terms.has_dense),
+        scale(terms.scale),
+        multiply(terms.multiply),
+        add(terms.add),
+        gate(terms.gate) {}
+
+  [[gnu::always_inline]] bool has_gate() const { return kind.other() && with_gate; }
 
   /// What multiplies the dot product q_i . k_j: scale, times the table's value.
-  template <class K>
-  [[gnu::always_inline]] V multiplier(K kind, const std::uint8_t* bucket) const {
-    return kind.multiply(*this) ? look_up<Isa, K::kSmall>(multiply, bucket) : splat<N>(scale);
+  [[gnu::always_inline]] V multiplier(const std::uint8_t* bucket) const {
+    return kind.multiply() ? multiply(bucket) : splat<N>(scale);
   }
-  /// Logits of the N keys from key j of a row on: z = dot multiplier + add + dense, and -infinity from `seen` on.
-  template <class K>
-  [[gnu::always_inline]] V logits(K kind, V dot, V factor, const std::uint8_t* bucket, const T* dense_logits,
-                                  IntLanes<T, N> key, Place<T> seen) const {
+  /// Logits of N keys: z = dot multiplier + add + dense, and -infinity from `seen` on.
+  [[gnu::always_inline]] V logits(V dot, V factor, const std::uint8_t* bucket, const T* dense, IntLanes<T, N> key,
+                                  Place<T> seen) const {
     V z = dot * factor;
-    if (kind.other()) {
-      if (has_add) z += look_up<Isa, false>(add, bucket);
-      if (has_dense) z += load<N>(dense_logits);
-    }
+    if (kind.other() && with_add) z += add(bucket);
+    if (kind.other() && with_dense) z += load<N>(dense);
     return key < seen ? z : splat<N>(-static_cast<T>(__builtin_inf()));
   }
 };
@@ -98,31 +120,20 @@ enum class Table { none, small, any };
 template <Table Multiply, bool Dropout>
 struct Only {
   static constexpr bool kSmall = Multiply == Table::small;
-  template <class Terms>
-  constexpr bool multiply(const Terms&) const {
-    return Multiply != Table::none;
-  }
-  template <class Terms>
-  constexpr bool dropout(const Terms&) const {
-    return Dropout;
-  }
+  constexpr bool multiply() const { return Multiply != Table::none; }
+  constexpr bool dropout() const { return Dropout; }
   constexpr bool other() const { return false; }  // add, gate, dense
 };
 struct Any {
   static constexpr bool kSmall = false;
-  template <class Terms>
-  constexpr bool multiply(const Terms& terms) const {
-    return terms.has_multiply;
-  }
-  template <class Terms>
-  constexpr bool dropout(const Terms& terms) const {
-    return terms.has_dropout;
-  }
+  bool has_multiply, has_dropout;
+  bool multiply() const { return has_multiply; }
+  bool dropout() const { return has_dropout; }
   constexpr bool other() const { return true; }
 };
 template <class Isa, class T, class F>
 [[gnu::always_inline]] static inline void with_kind(const PairTerms<Isa, T>& terms, F&& f) {
-  if (terms.has_add || terms.has_gate || terms.has_dense) return f(Any{});
+  if (terms.has_add || terms.has_gate || terms.has_dense) return f(Any{terms.has_multiply, terms.has_dropout});
   const auto with_table = [&]<Table Multiply>() {
     terms.has_dropout ? f(Only<Multiply, true>{}) : f(Only<Multiply, false>{});
   };
