@@ -1,14 +1,14 @@
 // Gradients of some query rows of one (graph, head), the fast kernel.
 // Probabilities are recomputed from row_max and row_inverse in tiles that stay in the first-level cache: two products,
 // whose results become gradients before they leave the registers, and then three more; table gradients are histograms
-// of four copies, so that equal buckets in a row do not wait for each other.
+// of eight copies, so that equal buckets in a row do not wait for each other.
 
 #include "ops/ragged_attention/scores.hpp"
 
 namespace atto::kernels {
 namespace {
 
-constexpr int kCopies = 4;
+constexpr int kCopies = 8;
 constexpr int kHistogram = kCopies * 256;
 
 // histogram[copy, bucket[j]] += values[j]
@@ -16,32 +16,30 @@ template <class T>
 [[gnu::noinline]] void count(T* histogram, const std::uint8_t* bucket, const T* values, std::int64_t n) {
   std::int64_t j = 0;
   for (; j + kCopies <= n; j += kCopies) {
-    histogram[bucket[j]] += values[j];
-    histogram[256 + bucket[j + 1]] += values[j + 1];
-    histogram[512 + bucket[j + 2]] += values[j + 2];
-    histogram[768 + bucket[j + 3]] += values[j + 3];
+#pragma GCC unroll 8
+    for (int c = 0; c < kCopies; ++c) histogram[c * 256 + bucket[j + c]] += values[j + c];
   }
-  for (; j < n; ++j) histogram[bucket[j]] += values[j];
+  for (int c = 0; j < n; ++j, ++c) histogram[c * 256 + bucket[j]] += values[j];
 }
 
-template <class F>
-void for_each_bucket(int largest, std::int64_t table_size, F&& f) {
-  for (std::int64_t b = 0; b <= largest; ++b) f(b);
-  if (table_size == 256 && largest < 255) f(std::int64_t{255});
+template <class T>
+void clear(T* histogram, int largest) {
+  for (int c = 0; c < kCopies; ++c) {
+    for (std::int64_t b = 0; b <= largest; ++b) histogram[c * 256 + b] = 0;
+    histogram[c * 256 + 255] = 0;
+  }
 }
 
-// Adds the copies, times a factor, to the table's gradient.
+// Adds the copies, times a factor, to the slots of RaggedAttentionPartial.
 template <class T>
-void collect(const T* histogram, int largest, std::int64_t table_size, T factor, T* gradient) {
-  for_each_bucket(largest, table_size, [&](std::int64_t b) {
-    gradient[b] += factor * ((histogram[b] + histogram[256 + b]) + (histogram[512 + b] + histogram[768 + b]));
-  });
-}
-template <class T>
-void clear(T* histogram, int largest, std::int64_t table_size) {
-  for_each_bucket(largest, table_size, [&](std::int64_t b) {
-    for (int c = 0; c < kCopies; ++c) histogram[c * 256 + b] = 0;
-  });
+void collect(T* histogram, int largest, std::int64_t slots, T factor, T* gradient) {
+  const auto sum = [&](std::int64_t b) {
+    T total = 0;
+    for (int c = 0; c < kCopies; ++c) total += histogram[c * 256 + b];
+    return factor * total;
+  };
+  for (std::int64_t b = 0; b <= largest; ++b) gradient[b] += sum(b);
+  if (largest < 255) gradient[slots - 1] += sum(255);
 }
 
 }  // namespace
@@ -204,9 +202,9 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
 
   for (std::int64_t head = piece.kv_head * group; head < (piece.kv_head + 1) * group; ++head) {
     const PairTerms<Isa, T> terms(call, piece.graph, head, tables);
-    if (partial.multiply) clear(histograms, largest, call.table_size);
-    if (partial.add) clear(histograms + kHistogram, largest, call.table_size);
-    if (partial.gate) clear(histograms + 2 * kHistogram, largest, call.table_size);
+    if (partial.multiply) clear(histograms, largest);
+    if (partial.add) clear(histograms + kHistogram, largest);
+    if (partial.gate) clear(histograms + 2 * kHistogram, largest);
     for (std::int64_t i0 = piece.row_begin; i0 < piece.row_end; i0 += block) {
       const std::int64_t rows = piece.row_end - i0 < block ? piece.row_end - i0 : block;
       const std::int64_t row0 = (query0 + i0) * call.heads + head;
@@ -271,10 +269,10 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
         for (std::int64_t r = 0; r < rows; ++r)
           copy_row(dq + r * features, width, gradients.q + row0 * width + r * q_stride, 0);
     }
-    const std::int64_t table = head * call.table_size;
-    if (partial.multiply) collect(histograms, largest, call.table_size, call.scale, partial.multiply + table);
-    if (partial.add) collect(histograms + kHistogram, largest, call.table_size, T{1}, partial.add + table);
-    if (partial.gate) collect(histograms + 2 * kHistogram, largest, call.table_size, T{1}, partial.gate + table);
+    const std::int64_t table = head * partial.slots;
+    if (partial.multiply) collect(histograms, largest, partial.slots, call.scale, partial.multiply + table);
+    if (partial.add) collect(histograms + kHistogram, largest, partial.slots, T{1}, partial.add + table);
+    if (partial.gate) collect(histograms + 2 * kHistogram, largest, partial.slots, T{1}, partial.gate + table);
   }
   if (at_once) return;
   if (gradients.k)

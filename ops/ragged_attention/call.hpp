@@ -81,13 +81,15 @@ struct RaggedAttentionPiece {
 };
 
 /// Where the gradients of keys and values of a piece go: [n_k, width] and [n_k, value_width] with a stride between
-/// rows, and the histograms [H, B] of the piece's chunk, which are added to.
+/// rows, and the histograms [H, slots] of the piece's chunk, which are added to: slot b for bucket b, and the last one
+/// for bucket 255, because a few buckets are all that a batch has of 256.
 template <class T>
 struct RaggedAttentionPartial {
   T* k = nullptr;
   std::int64_t k_stride = 0;
   T* v = nullptr;
   std::int64_t v_stride = 0;
+  std::int64_t slots = 0;
   T* multiply = nullptr;
   T* add = nullptr;
   T* gate = nullptr;
@@ -120,7 +122,7 @@ static constexpr std::int64_t backward_scratch(std::int64_t keys, std::int64_t w
   const std::int64_t columns = padded(keys, kColumnPad);
   const std::int64_t features = padded(width, kWidthPad), values = padded(value_width, kWidthPad);
   return columns * (width + value_width + 2 * features + values) + kBlockRows * (2 * features + values) +
-         3 * kBlockRows * kStride + 5 * kRowGroup * kKeyBlock + 3 * 256 + 3 * 4 * 256 + 256;
+         3 * kBlockRows * kStride + 5 * kRowGroup * kKeyBlock + 3 * 256 + 3 * 8 * 256 + 256;
 }
 
 }  // namespace atto::kernels
