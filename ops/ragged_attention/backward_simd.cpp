@@ -11,13 +11,16 @@ namespace {
 constexpr int kCopies = 8;
 constexpr int kHistogram = kCopies * 256;
 
-// histogram[copy, bucket[j]] += values[j]
+// histogram[copy, bucket[j]] += values[j]. Bound by the number of loads and stores, so buckets are loaded in eights.
 template <class T>
 [[gnu::noinline]] void count(T* histogram, const std::uint8_t* bucket, const T* values, std::int64_t n) {
   std::int64_t j = 0;
   for (; j + kCopies <= n; j += kCopies) {
+    std::uint64_t codes;
+    static_assert(sizeof codes == kCopies);
+    __builtin_memcpy(&codes, bucket + j, sizeof codes);
 #pragma GCC unroll 8
-    for (int c = 0; c < kCopies; ++c) histogram[c * 256 + bucket[j + c]] += values[j + c];
+    for (int c = 0; c < kCopies; ++c) histogram[c * 256 + (codes >> 8 * c & 255)] += values[j + c];
   }
   for (int c = 0; j < n; ++j, ++c) histogram[c * 256 + bucket[j]] += values[j];
 }

@@ -26,7 +26,8 @@ inline constexpr int kSmallTable<Avx512> = 32;
 template <class Isa, class T>
 static Lookup<T> make_lookup(const T* table, std::int64_t table_size, int largest, T factor, T* memory) {
   Lookup<T> lookup{memory};
-  lookup.size = largest < kSmallTable<Isa> - 1 ? kSmallTable<Isa> : largest < 31 ? 32 : largest < 63 ? 64 : 256;
+  lookup.size = kSmallTable<Isa>;
+  while (lookup.size < 256 && largest > lookup.size - 2) lookup.size *= 2;
   const std::int64_t given = table_size < lookup.size ? table_size : lookup.size;
   for (std::int64_t b = 0; b < given; ++b) memory[b] = factor * table[b];
   for (std::int64_t b = given; b < lookup.size; ++b) memory[b] = 0;
@@ -59,12 +60,10 @@ struct Reader {
       const __m512i index =
           _mm512_maskz_cvtepu8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(buckets)));
       if (Small) return _mm512_permutex2var_ps(low, index, high);
-      if (table.size == 32) return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
-      if (table.size == 64)
-        return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, _mm512_set1_epi32(32)),
-                                    _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16)),
-                                    _mm512_permutex2var_ps(_mm512_load_ps(t + 32), index, _mm512_load_ps(t + 48)));
-      return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xFFFF, index, t, 4);
+      if (table.size == 32) return among<32>(t, index);
+      if (table.size == 64) return among<64>(t, index);
+      if (table.size == 128) return among<128>(t, index);
+      return among<256>(t, index);
     }
 #elif defined(__AVX2__)
     if constexpr (sizeof(T) == 4) {
@@ -79,6 +78,17 @@ struct Reader {
     for (int i = 0; i < N; ++i) values[i] = t[buckets[i] & (table.size - 1)];
     return values;
   }
+
+#if defined(__AVX512F__)
+  // Permutations of pairs of registers, between which the upper bits choose: half the time of a gather for 256 slots.
+  template <int Slots>
+  [[gnu::always_inline]] static V among(const float* t, __m512i index) {
+    if constexpr (Slots == 32) return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
+    else
+      return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, _mm512_set1_epi32(Slots / 2)),
+                                  among<Slots / 2>(t, index), among<Slots / 2>(t + Slots / 2, index));
+  }
+#endif
 };
 
 // ---- Dropout
