@@ -69,17 +69,19 @@ struct AttentionTile {
 
   template <class K>
   void differentiate(K kind) const {
-    for_row_tiles<kTileRows<Isa>>(rows, [&]<int R>(std::int64_t r) { differentiate_rows<R>(kind, r); });
+    for_row_tiles<kTileRows<Isa>>(rows, [&]<int R>(std::int64_t r, std::int64_t fresh) {
+      differentiate_rows<R>(kind, r, static_cast<int>(fresh - r));
+    });
   }
 
   template <int R, class K>
-  [[gnu::noinline]] void differentiate_rows(K kind, std::int64_t r) const {
+  [[gnu::noinline]] void differentiate_rows(K kind, std::int64_t r, int done) const {
     Place<T> seen[R];
 #pragma GCC unroll 8
     for (int i = 0; i < R; ++i) seen[i] = static_cast<Place<T>>(terms.visible(first_row + r + i) - first_key);
     const RowsOf<std::uint8_t> bucket = terms.bucket_rows(first_row + r, R, first_key, columns, spare);
     AttentionTile(*this).find_gradients<R>(PairVectors<K, Isa, T>(kind, terms), r, seen, bucket);  // see PairVectors
-    add_to_tables<R>(kind, r, seen, bucket);
+    add_to_tables<R>(kind, r, done, seen, bucket);
   }
 
   template <int R, class K>
@@ -122,10 +124,10 @@ struct AttentionTile {
   }
 
   template <int R, class K>
-  [[gnu::always_inline]] void add_to_tables(K kind, std::int64_t r, const Place<T> (&seen)[R],
+  [[gnu::always_inline]] void add_to_tables(K kind, std::int64_t r, int done, const Place<T> (&seen)[R],
                                             RowsOf<std::uint8_t> bucket) const {
 #pragma GCC unroll 1
-    for (int i = 0; i < R; ++i) {
+    for (int i = done; i < R; ++i) {
       const std::int64_t n = seen[i] < 0 ? 0 : seen[i] < keys ? seen[i] : keys;
       const std::uint8_t* codes = bucket.data + i * bucket.stride;
       const std::int64_t at = i * kKeyBlock;

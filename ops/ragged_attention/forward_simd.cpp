@@ -28,7 +28,8 @@ struct AttentionBlock {
   template <class K>
   [[gnu::noinline]] void find_logits(K kind, T* top) const {
     alignas(64) T tops[kBlockRows * N];
-    for_row_tiles<kTileRows<Isa>>(rows, [&]<int R>(std::int64_t r) { find_logits_of<R>(kind, r, tops + r * N); });
+    for_row_tiles<kTileRows<Isa>>(
+        rows, [&]<int R>(std::int64_t r, std::int64_t) { find_logits_of<R>(kind, r, tops + r * N); });
     reduce<false>(tops, top);
   }
 

@@ -15,15 +15,19 @@ inline constexpr int kTileRows = 4;
 template <>
 inline constexpr int kTileRows<Avx512> = 8;
 
-/// Calls f.operator()<R>(row) for tiles of R = Largest rows, then for the rest in tiles of 4, 2 and 1.
+/// Calls f.operator()<R>(row, fresh) for tiles of R = Largest rows, then for the rest in tiles of 4, 2 and 1. A tile of
+/// almost enough rows begins earlier, so that it does some again (the same results): its own begin at `fresh`.
 template <int Largest, class F>
 [[gnu::always_inline]] static inline void for_row_tiles(std::int64_t rows, F&& f) {
   std::int64_t r = 0;
-  for (; r + Largest <= rows; r += Largest) f.template operator()<Largest>(r);
-  if constexpr (Largest > 4)
-    if (rows - r >= 4) f.template operator()<4>(r), r += 4;
-  if (rows - r >= 2) f.template operator()<2>(r), r += 2;
-  if (rows > r) f.template operator()<1>(r);
+  for (; r + Largest <= rows; r += Largest) f.template operator()<Largest>(r, r);
+  if constexpr (Largest > 4) {
+    if (rows - r > 4 && rows >= Largest) return f.template operator()<Largest>(rows - Largest, r);
+    if (rows - r >= 4) f.template operator()<4>(r, r), r += 4;
+  }
+  if (rows - r == 3 && rows >= 4) return f.template operator()<4>(rows - 4, r);
+  if (rows - r >= 2) f.template operator()<2>(r, r), r += 2;
+  if (rows > r) f.template operator()<1>(r, r);
 }
 
 /// sum[r] = sum_d a[r, d] b[d, :] for R rows of a and one vector of columns of b.
