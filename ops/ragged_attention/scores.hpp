@@ -55,14 +55,15 @@ struct PairTerms {
   }
 
   /// Buckets of queries i to i + rows and of keys from `first` on, `columns` of which may be read; `spare` [rows,
-  /// columns] serves the end of the plane.
+  /// columns] serves the end of the plane. Where there are none, some memory that nobody reads.
   RowsOf<std::uint8_t> bucket_rows(std::int64_t i, std::int64_t rows, std::int64_t first, std::int64_t columns,
                                    T* spare) const {
-    if (!buckets) return {nullptr, 0};
-    return readable(buckets, buckets_end, i, rows, first, columns, reinterpret_cast<std::uint8_t*>(spare));
+    auto* bytes = reinterpret_cast<std::uint8_t*>(spare);
+    if (!buckets) return {bytes, 0};
+    return readable(buckets, buckets_end, i, rows, first, columns, bytes);
   }
   RowsOf<T> dense_rows(std::int64_t i, std::int64_t rows, std::int64_t first, std::int64_t columns, T* spare) const {
-    if (!has_dense) return {nullptr, 0};
+    if (!has_dense) return {spare, 0};
     return readable(dense, dense_end, i, rows, first, columns, spare);
   }
   template <class X>
