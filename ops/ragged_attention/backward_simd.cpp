@@ -1,47 +1,48 @@
 // Gradients of some query rows of one (graph, head), the fast kernel.
-// Probabilities are recomputed from row_max and row_inverse in tiles that stay in the first-level cache; five products,
-// all with operands held in registers; table gradients are histograms of four copies, so that equal buckets in a row do
-// not wait for each other.
+// Probabilities are recomputed from row_max and row_inverse in tiles that stay in the first-level cache: two products,
+// whose results become gradients before they leave the registers, and then three more; table gradients are histograms
+// of eight copies, so that equal buckets in a row do not wait for each other.
 
 #include "ops/ragged_attention/scores.hpp"
 
 namespace atto::kernels {
 namespace {
 
-constexpr int kCopies = 4;
+constexpr int kCopies = 8;
 constexpr int kHistogram = kCopies * 256;
 
-// histogram[copy, bucket[j]] += values[j]
+// histogram[copy, bucket[j]] += values[j]. Bound by the number of loads and stores, so buckets are loaded in eights.
 template <class T>
 [[gnu::noinline]] void count(T* histogram, const std::uint8_t* bucket, const T* values, std::int64_t n) {
   std::int64_t j = 0;
   for (; j + kCopies <= n; j += kCopies) {
-    histogram[bucket[j]] += values[j];
-    histogram[256 + bucket[j + 1]] += values[j + 1];
-    histogram[512 + bucket[j + 2]] += values[j + 2];
-    histogram[768 + bucket[j + 3]] += values[j + 3];
+    std::uint64_t codes;
+    static_assert(sizeof codes == kCopies);
+    __builtin_memcpy(&codes, bucket + j, sizeof codes);
+#pragma GCC unroll 8
+    for (int c = 0; c < kCopies; ++c) histogram[c * 256 + (codes >> 8 * c & 255)] += values[j + c];
   }
-  for (; j < n; ++j) histogram[bucket[j]] += values[j];
+  for (int c = 0; j < n; ++j, ++c) histogram[c * 256 + bucket[j]] += values[j];
 }
 
-template <class F>
-void for_each_bucket(int largest, std::int64_t table_size, F&& f) {
-  for (std::int64_t b = 0; b <= largest; ++b) f(b);
-  if (table_size == 256 && largest < 255) f(std::int64_t{255});
+template <class T>
+void clear(T* histogram, int largest) {
+  for (int c = 0; c < kCopies; ++c) {
+    for (std::int64_t b = 0; b <= largest; ++b) histogram[c * 256 + b] = 0;
+    histogram[c * 256 + 255] = 0;
+  }
 }
 
-// Adds the copies, times a factor, to the table's gradient.
+// Adds the copies, times a factor, to the slots of RaggedAttentionPartial.
 template <class T>
-void collect(const T* histogram, int largest, std::int64_t table_size, T factor, T* gradient) {
-  for_each_bucket(largest, table_size, [&](std::int64_t b) {
-    gradient[b] += factor * ((histogram[b] + histogram[256 + b]) + (histogram[512 + b] + histogram[768 + b]));
-  });
-}
-template <class T>
-void clear(T* histogram, int largest, std::int64_t table_size) {
-  for_each_bucket(largest, table_size, [&](std::int64_t b) {
-    for (int c = 0; c < kCopies; ++c) histogram[c * 256 + b] = 0;
-  });
+void collect(T* histogram, int largest, std::int64_t slots, T factor, T* gradient) {
+  const auto sum = [&](std::int64_t b) {
+    T total = 0;
+    for (int c = 0; c < kCopies; ++c) total += histogram[c * 256 + b];
+    return factor * total;
+  };
+  for (std::int64_t b = 0; b <= largest; ++b) gradient[b] += sum(b);
+  if (largest < 255) gradient[slots - 1] += sum(255);
 }
 
 }  // namespace
@@ -53,62 +54,89 @@ struct AttentionTile {
   using V = Lanes<T, N>;
 
   const PairTerms<Isa, T>& terms;
-  std::int64_t first_row, rows, first_key, keys;  // what is seen; columns are padded
-  std::int64_t columns, stride;
-  T* s;   // dot products q.k, then their gradients
-  T* dw;  // dot products dout.v = gradients of the weights, then the weights
+  std::int64_t first_row, rows, first_key, keys, columns;  // keys: what is seen; columns are padded
+  RowsOf<T> q, go;
+  const T *keys_t, *values_t;
+  std::int64_t keys_stride, width, value_width;
+  T *ds, *w;  // gradients of the dot products q.k; weights
   const T* keep;
-  const T *top, *inverse;  // with stride heads
-  std::int64_t heads;
-  const T* delta;
-  T* spare;  // [kKeyBlock], twice
-  T *at_multiply, *at_add,
-      *at_gate;  // [kKeyBlock] what a row adds to the tables, without the factor scale; null: not wanted
+  const T *top, *inverse, *delta;
+  T* spare;  // [kRowGroup, kKeyBlock], twice
+  // What rows add to the tables, [kRowGroup, kKeyBlock], without the factor scale; null: not wanted.
+  T *at_multiply, *at_add, *at_gate;
   T* histograms;
   T* dense;  // gradient, at (0, 0) of the head; null: not wanted
 
   template <class K>
-  [[gnu::noinline]] void differentiate(K kind) const {
-#pragma GCC unroll 1
-    for (std::int64_t r = 0; r < rows; ++r) {
-      T* s_row = s + r * stride;
-      T* dw_row = dw + r * stride;
-      const std::int64_t i = first_row + r;
-      const std::int64_t seen = terms.visible(i) - first_key;
-      const std::uint8_t* bucket = terms.bucket_row(i, first_key, columns, reinterpret_cast<std::uint8_t*>(spare));
-      const T* dense_logits = terms.dense_row(i, first_key, columns, spare + kKeyBlock);
-      const V row_top = splat<N>(top[r * heads]), row_inverse = splat<N>(inverse[r * heads]),
-              row_delta = splat<N>(delta[r]);
-      for (std::int64_t j = 0; j < columns; j += N) {
-        const V dot = load<N>(s_row + j);
-        const V factor = terms.multiplier(kind, bucket, j);
-        const V p =
-            exp_below<T, N>(terms.logits(kind, dot, factor, bucket, dense_logits, j, seen) - row_top) * row_inverse;
-        V w = p, dp = load<N>(dw_row + j);
-        if (kind.dropout(terms)) {
-          const V kept = load<N>(keep + r * stride + j);
-          w *= kept;
+  void differentiate(K kind) const {
+    for_row_tiles<kTileRows<Isa>>(rows, [&]<int R>(std::int64_t r, std::int64_t fresh) {
+      differentiate_rows<R>(kind, r, static_cast<int>(fresh - r));
+    });
+  }
+
+  template <int R, class K>
+  [[gnu::noinline]] void differentiate_rows(K kind, std::int64_t r, int done) const {
+    Place<T> seen[R];
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i) seen[i] = static_cast<Place<T>>(terms.visible(first_row + r + i) - first_key);
+    const RowsOf<std::uint8_t> bucket = terms.bucket_rows(first_row + r, R, first_key, columns, spare);
+    AttentionTile(*this).find_gradients<R>(PairVectors<K, Isa, T>(kind, terms), r, seen, bucket);  // see PairVectors
+    add_to_tables<R>(kind, r, done, seen, bucket);
+  }
+
+  template <int R, class K>
+  [[gnu::always_inline]] void find_gradients(const PairVectors<K, Isa, T> pairs, std::int64_t r,
+                                             const Place<T> (&seen)[R], RowsOf<std::uint8_t> bucket) const {
+    const K kind = pairs.kind;
+    const RowsOf<T> logits = terms.dense_rows(first_row + r, R, first_key, columns, spare + kRowGroup * kKeyBlock);
+    auto key = first_lanes<T, N>();
+    for (std::int64_t j = 0; j < columns; j += N, key += N) {
+      V dots[R], dps[R];
+      dot_tile<N, R>(q.data + r * q.stride, q.stride, width, keys_t + j, keys_stride, dots);
+      dot_tile<N, R>(go.data + r * go.stride, go.stride, value_width, values_t + j, keys_stride, dps);
+#pragma GCC unroll 8
+      for (int i = 0; i < R; ++i) {
+        const std::uint8_t* codes = bucket.data + i * bucket.stride + j;
+        const std::int64_t at = (r + i) * kStride + j;
+        const V dot = dots[i];
+        const V factor = pairs.multiplier(codes);
+        const V z = pairs.logits(dot, factor, codes, logits.data + i * logits.stride + j, key, seen[i]);
+        const V p = exp_below<T, N>(z - top[r + i]) * inverse[r + i];
+        V weight = p, dp = dps[i];
+        if (kind.dropout()) {
+          const V kept = load<N>(keep + at);
+          weight *= kept;
           dp *= kept;
         }
-        if (kind.other() && terms.has_gate) {
-          if (at_gate) store(at_gate + j, p * dp);
-          const V gate = look_up<Isa>(terms.gate, bucket + j);
-          w *= gate;
+        if (pairs.has_gate()) {
+          if (at_gate) store(at_gate + i * kKeyBlock + j, p * dp);
+          const V gate = pairs.gate(codes);
+          weight *= gate;
           dp *= gate;
         }
-        const V dz = p * (dp - row_delta);
-        if (kind.multiply(terms) && at_multiply) store(at_multiply + j, dz * dot);
-        if (kind.other() && at_add) store(at_add + j, dz);
-        store(s_row + j, dz * factor);
-        store(dw_row + j, w);
+        const V dz = p * (dp - delta[r + i]);
+        if (kind.multiply() && at_multiply) store(at_multiply + i * kKeyBlock + j, dz * dot);
+        if (kind.other() && at_add) store(at_add + i * kKeyBlock + j, dz);
+        store(ds + at, dz * factor);
+        store(w + at, weight);
       }
-      const std::int64_t n = seen < 0 ? 0 : seen < keys ? seen : keys;
-      if (kind.multiply(terms) && at_multiply) count(histograms, bucket, at_multiply, n);
+    }
+  }
+
+  template <int R, class K>
+  [[gnu::always_inline]] void add_to_tables(K kind, std::int64_t r, int done, const Place<T> (&seen)[R],
+                                            RowsOf<std::uint8_t> bucket) const {
+#pragma GCC unroll 1
+    for (int i = done; i < R; ++i) {
+      const std::int64_t n = seen[i] < 0 ? 0 : seen[i] < keys ? seen[i] : keys;
+      const std::uint8_t* codes = bucket.data + i * bucket.stride;
+      const std::int64_t at = i * kKeyBlock;
+      if (kind.multiply() && at_multiply) count(histograms, codes, at_multiply + at, n);
       if (!kind.other()) continue;
-      if (terms.has_add && at_add) count(histograms + kHistogram, bucket, at_add, n);
-      if (terms.has_gate && at_gate) count(histograms + 2 * kHistogram, bucket, at_gate, n);
+      if (terms.has_add && at_add) count(histograms + kHistogram, codes, at_add + at, n);
+      if (terms.has_gate && at_gate) count(histograms + 2 * kHistogram, codes, at_gate + at, n);
       if (dense)
-        for (std::int64_t j = 0; j < n; ++j) dense[i * terms.keys + first_key + j] = at_add[j];
+        for (std::int64_t j = 0; j < n; ++j) dense[(first_row + r + i) * terms.keys + first_key + j] = at_add[at + j];
     }
   }
 };
@@ -123,7 +151,7 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
   const std::int64_t columns = padded(keys, kColumnPad);
   const std::int64_t features = padded(width, kWidthPad), values = padded(value_width, kWidthPad);
   const std::int64_t q_stride = call.heads * width, o_stride = call.heads * value_width;
-  const std::int64_t block = backward_rows(columns), stride = columns < kKeyBlock ? columns : kKeyBlock;
+  const std::int64_t block = block_rows(columns);
 
   Bump<Isa, T> memory{scratch};
   T* keys_t = memory.take(width * columns);
@@ -131,16 +159,16 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
   T* key_copy = memory.take(keys * features);
   T* dk = memory.take(keys * features);
   T* dv = memory.take(keys * values);
-  T* q_copy = memory.take(block * features);
-  T* dq = memory.take(block * features);
-  T* go_copy = memory.take(block * values);
-  T* s = memory.take(block * stride);
-  T* dw = memory.take(block * stride);
-  T* keep = memory.take(block * stride);
-  T* at_multiply = memory.take(kKeyBlock);
-  T* at_add = memory.take(kKeyBlock);
-  T* at_gate = memory.take(kKeyBlock);
-  T* spare = memory.take(2 * kKeyBlock);
+  T* q_copy = memory.take(kBlockRows * features);
+  T* dq = memory.take(kBlockRows * features);
+  T* go_copy = memory.take(kBlockRows * values);
+  T* ds = memory.take(kBlockRows * kStride);
+  T* w = memory.take(kBlockRows * kStride);
+  T* keep = memory.take(kBlockRows * kStride);
+  T* at_multiply = memory.take(kRowGroup * kKeyBlock);
+  T* at_add = memory.take(kRowGroup * kKeyBlock);
+  T* at_gate = memory.take(kRowGroup * kKeyBlock);
+  T* spare = memory.take(2 * kRowGroup * kKeyBlock);
   T* tables = memory.take(3 * 256);
   T* histograms = memory.take(3 * kHistogram);
 
@@ -179,17 +207,20 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
 
   for (std::int64_t head = piece.kv_head * group; head < (piece.kv_head + 1) * group; ++head) {
     const PairTerms<Isa, T> terms(call, piece.graph, head, tables);
-    if (partial.multiply) clear(histograms, largest, call.table_size);
-    if (partial.add) clear(histograms + kHistogram, largest, call.table_size);
-    if (partial.gate) clear(histograms + 2 * kHistogram, largest, call.table_size);
+    if (partial.multiply) clear(histograms, largest);
+    if (partial.add) clear(histograms + kHistogram, largest);
+    if (partial.gate) clear(histograms + 2 * kHistogram, largest);
     for (std::int64_t i0 = piece.row_begin; i0 < piece.row_end; i0 += block) {
       const std::int64_t rows = piece.row_end - i0 < block ? piece.row_end - i0 : block;
       const std::int64_t row0 = (query0 + i0) * call.heads + head;
       const RowsOf<T> q = wide_rows(call.q + row0 * width, q_stride, rows, width, q_copy);
       const RowsOf<T> go = wide_rows(gradients.out + row0 * value_width, o_stride, rows, value_width, go_copy);
-      T delta[32];
-      for (std::int64_t r = 0; r < rows; ++r)
-        delta[r] = dot_row(call.out + row0 * value_width + r * o_stride, go.data + r * go.stride, value_width);
+      alignas(64) T top[kBlockRows], inverse[kBlockRows], delta[kBlockRows];
+      for (std::int64_t r = 0; r < rows; ++r) {
+        top[r] = call.row_max[row0 + r * call.heads];
+        inverse[r] = call.row_inverse[row0 + r * call.heads];
+      }
+      dot_rows<Isa>(rows, value_width, call.out + row0 * value_width, o_stride, go.data, go.stride, delta);
       // The gradient of q goes where it belongs at once, if it is wide enough for whole vectors.
       T* dq_rows = features == width ? gradients.q + row0 * width : dq;
       const std::int64_t dq_stride = features == width ? q_stride : features;
@@ -198,11 +229,9 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
       for (std::int64_t j0 = 0; j0 < seen || j0 == 0; j0 += kKeyBlock) {
         const std::int64_t seen_here = seen - j0 < kKeyBlock ? seen - j0 : kKeyBlock;
         const std::int64_t cols = padded(seen_here, kColumnPad);
-        multiply<Isa>(rows, cols, width, q.data, q.stride, keys_t + j0, columns, s, stride);
-        multiply<Isa>(rows, cols, value_width, go.data, go.stride, values_t + j0, columns, dw, stride);
         if (terms.has_dropout)
           for (std::int64_t r = 0; r < rows; r += kRowGroup)
-            draw_keep<Isa>(call, dropout_row(call, piece.graph, head, i0 + r), j0, cols, keep + r * stride, stride);
+            draw_keep<Isa>(call, dropout_row(call, piece.graph, head, i0 + r), j0, cols, keep + r * kStride, kStride);
         const AttentionTile<Isa, T> tile{
             .terms = terms,
             .first_row = i0,
@@ -210,13 +239,18 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
             .first_key = j0,
             .keys = seen_here,
             .columns = cols,
-            .stride = stride,
-            .s = s,
-            .dw = dw,
+            .q = q,
+            .go = go,
+            .keys_t = keys_t + j0,
+            .values_t = values_t + j0,
+            .keys_stride = columns,
+            .width = width,
+            .value_width = value_width,
+            .ds = ds,
+            .w = w,
             .keep = keep,
-            .top = call.row_max + row0,
-            .inverse = call.row_inverse + row0,
-            .heads = call.heads,
+            .top = top,
+            .inverse = inverse,
             .delta = delta,
             .spare = spare,
             .at_multiply = partial.multiply ? at_multiply : nullptr,
@@ -225,24 +259,25 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
             .histograms = histograms,
             .dense = gradients.dense ? gradients.dense + (terms.dense - call.dense) : nullptr};
         with_kind(terms, [&](auto kind) { tile.differentiate(kind); });
+        constexpr const T* plain = nullptr;
         if (gradients.q)
-          combine<Isa>(rows, s, stride, 1, seen_here, k.data + j0 * k.stride, k.stride, features, j0 > 0, dq_rows,
-                       dq_stride);
+          combine<Isa, Per::query>(rows, ds, seen_here, k.data + j0 * k.stride, k.stride, features, j0 > 0, plain,
+                                   dq_rows, dq_stride);
         if (gradients.k)
-          combine<Isa>(seen_here, s, 1, stride, rows, q.data, q.stride, features, !at_once, dk_rows + j0 * dk_stride,
-                       dk_stride);
+          combine<Isa, Per::key>(seen_here, ds, rows, q.data, q.stride, features, !at_once, plain,
+                                 dk_rows + j0 * dk_stride, dk_stride);
         if (gradients.v)
-          combine<Isa>(seen_here, dw, 1, stride, rows, go.data, go.stride, values, !at_once, dv_rows + j0 * dv_stride,
-                       dv_stride);
+          combine<Isa, Per::key>(seen_here, w, rows, go.data, go.stride, values, !at_once, plain,
+                                 dv_rows + j0 * dv_stride, dv_stride);
       }
       if (gradients.q && dq_rows == dq)
         for (std::int64_t r = 0; r < rows; ++r)
           copy_row(dq + r * features, width, gradients.q + row0 * width + r * q_stride, 0);
     }
-    const std::int64_t table = head * call.table_size;
-    if (partial.multiply) collect(histograms, largest, call.table_size, call.scale, partial.multiply + table);
-    if (partial.add) collect(histograms + kHistogram, largest, call.table_size, T{1}, partial.add + table);
-    if (partial.gate) collect(histograms + 2 * kHistogram, largest, call.table_size, T{1}, partial.gate + table);
+    const std::int64_t table = head * partial.slots;
+    if (partial.multiply) collect(histograms, largest, partial.slots, call.scale, partial.multiply + table);
+    if (partial.add) collect(histograms + kHistogram, largest, partial.slots, T{1}, partial.add + table);
+    if (partial.gate) collect(histograms + 2 * kHistogram, largest, partial.slots, T{1}, partial.gate + table);
   }
   if (at_once) return;
   if (gradients.k)

@@ -81,13 +81,15 @@ struct RaggedAttentionPiece {
 };
 
 /// Where the gradients of keys and values of a piece go: [n_k, width] and [n_k, value_width] with a stride between
-/// rows, and the histograms [H, B] of the piece's chunk, which are added to.
+/// rows, and the histograms [H, slots] of the piece's chunk, which are added to: slot b for bucket b, and the last one
+/// for bucket 255, because a few buckets are all that a batch has of 256.
 template <class T>
 struct RaggedAttentionPartial {
   T* k = nullptr;
   std::int64_t k_stride = 0;
   T* v = nullptr;
   std::int64_t v_stride = 0;
+  std::int64_t slots = 0;
   T* multiply = nullptr;
   T* add = nullptr;
   T* gate = nullptr;
@@ -96,39 +98,31 @@ struct RaggedAttentionPartial {
 // Sizes of scratch memory, in elements. (Static: see core/simd.hpp about inline functions and instruction sets.)
 inline constexpr std::int64_t kColumnPad = 16;  // logits of a row are padded to a multiple of this
 inline constexpr std::int64_t kWidthPad = 8;    // features likewise
-inline constexpr std::int64_t kKeyBlock = 128;  // keys of a tile in backward
+inline constexpr std::int64_t kKeyBlock = 128;  // most keys of a tile
+inline constexpr std::int64_t kBlockRows = 32;  // most query rows of a tile
+/// Between the rows of a tile. A constant, so that the products' loops need one pointer for all rows; an odd number of
+/// cache lines, so that the rows do not fall onto each other.
+inline constexpr std::int64_t kStride = kKeyBlock + 16;
 static constexpr std::int64_t padded(std::int64_t n, std::int64_t to) {
   return (n + to - 1) / to * to;
 }
 
-/// Query rows of a tile of so many columns: few enough for the first-level cache, more where rows are short, because
-/// each tile waits for its row sums once.
-static constexpr std::int64_t forward_rows(std::int64_t columns) {
-  return columns <= 64 ? 32 : columns <= 256 ? 16 : 8;
-}
-static constexpr std::int64_t backward_rows(std::int64_t columns) {
-  return columns <= 64 ? 32 : 16;
-}
-
-/// The largest tile of up to so many columns: one scratch serves graphs of several sizes, and a tile of 64 columns,
-/// which has more rows, is larger than one of 80.
-static constexpr std::int64_t forward_tile(std::int64_t columns) {
-  const std::int64_t tile = forward_rows(columns) * columns;
-  const std::int64_t smaller = columns > 256 ? forward_rows(256) * 256 : columns > 64 ? forward_rows(64) * 64 : 0;
-  return tile > smaller ? tile : smaller;
+/// Query rows of a tile of so many columns: few enough for the first-level cache.
+static constexpr std::int64_t block_rows(std::int64_t columns) {
+  return columns <= 64 ? kBlockRows : 16;
 }
 
 /// Scratch for graphs of at most `keys` keys.
 static constexpr std::int64_t forward_scratch(std::int64_t keys, std::int64_t width, std::int64_t value_width) {
-  const std::int64_t columns = padded(keys, kColumnPad);
-  const std::int64_t values = padded(value_width, kWidthPad);
-  return columns * width + keys * values + 2 * forward_tile(columns) + 32 * values + 2 * columns + 3 * 256 + 160;
+  const std::int64_t columns = padded(keys, kColumnPad), values = padded(value_width, kWidthPad);
+  return columns * width + keys * values + 2 * kBlockRows * kStride + kBlockRows * values + 2 * kRowGroup * kKeyBlock +
+         3 * 256 + 160;
 }
 static constexpr std::int64_t backward_scratch(std::int64_t keys, std::int64_t width, std::int64_t value_width) {
   const std::int64_t columns = padded(keys, kColumnPad);
   const std::int64_t features = padded(width, kWidthPad), values = padded(value_width, kWidthPad);
-  return columns * (width + value_width + 2 * features + values) + 32 * (2 * features + values) + 3 * 32 * 64 +
-         5 * kKeyBlock + 3 * 256 + 3 * 4 * 256 + 256;
+  return columns * (width + value_width + 2 * features + values) + kBlockRows * (2 * features + values) +
+         3 * kBlockRows * kStride + 5 * kRowGroup * kKeyBlock + 3 * 256 + 3 * 8 * 256 + 256;
 }
 
 }  // namespace atto::kernels

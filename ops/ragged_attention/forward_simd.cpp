@@ -1,73 +1,126 @@
 // Attention of some query rows of one (graph, head), the fast kernel.
 // Keys are transposed once, so that a row of scores is a product of registers with vectors over keys; several query
-// rows share every load; logits live in a scratch of a few rows, and the sums of eight rows are reduced together.
+// rows share every load, and their scores become logits before they leave the registers. Tiles of some rows and at most
+// kKeyBlock keys stay in the first-level cache; over the blocks of a long row the softmax is carried along (Milakov and
+// Gimelshein 2018, arXiv 1805.02867). The sums of eight rows are reduced together.
 
 #include "ops/ragged_attention/scores.hpp"
 
 namespace atto::kernels {
 
-// Up to kRowGroup query rows of a tile.
+// One tile of query rows and keys.
 template <class Isa, class T>
-struct AttentionRows {
+struct AttentionBlock {
   static constexpr int N = kLanes<Isa, T>;
   using V = Lanes<T, N>;
 
   const PairTerms<Isa, T>& terms;
-  std::int64_t first, count;  // queries
-  std::int64_t columns, stride;
-  T* s;           // dot products, then logits, then weights
+  std::int64_t first_row, rows, first_key, columns;
+  const T* q;
+  std::int64_t q_stride;
+  const T* keys_t;
+  std::int64_t keys_stride, width;
+  T* s;           // logits, then weights
   const T* keep;  // what dropout multiplies by
-  T* spare;       // [stride], twice
+  T* spare;       // [kRowGroup, kKeyBlock], twice
 
-  auto* spare_bytes() const { return reinterpret_cast<std::uint8_t*>(spare); }
-
-  // s becomes logits; top[r] is the largest of row r, or 0 where there is none.
+  // s becomes logits, of which top[r] is the largest in row r.
   template <class K>
   [[gnu::noinline]] void find_logits(K kind, T* top) const {
-    const V nothing = splat<N>(-static_cast<T>(__builtin_inf()));
-    V tops[kRowGroup];
-#pragma GCC unroll 1
-    for (std::int64_t r = 0; r < count; ++r) {
-      T* row = s + r * stride;
-      const std::int64_t seen = terms.visible(first + r);
-      const std::uint8_t* bucket = terms.bucket_row(first + r, 0, columns, spare_bytes());
-      const T* dense = terms.dense_row(first + r, 0, columns, spare + stride);
-      V largest_so_far = nothing;
-      for (std::int64_t j = 0; j < columns; j += N) {
-        const V z = terms.logits(kind, load<N>(row + j), terms.multiplier(kind, bucket, j), bucket, dense, j, seen);
-        store(row + j, z);
-        largest_so_far = z > largest_so_far ? z : largest_so_far;
-      }
-      tops[r] = largest_so_far;
-    }
-    for (std::int64_t r = count; r < kRowGroup; ++r) tops[r] = nothing;
-    reduce_rows<false, T, N>(tops, top);
-    for (int r = 0; r < kRowGroup; ++r) top[r] = top[r] == -static_cast<T>(__builtin_inf()) ? T{0} : top[r];
+    alignas(64) T tops[kBlockRows * N];
+    for_row_tiles<kTileRows<Isa>>(
+        rows, [&]<int R>(std::int64_t r, std::int64_t) { find_logits_of<R>(kind, r, tops + r * N); });
+    reduce<false>(tops, top);
   }
 
-  // s becomes weights without their common factor, inverse[r].
+  template <int R, class K>
+  [[gnu::noinline]] void find_logits_of(K kind, std::int64_t r, T* tops) const {
+    const AttentionBlock at = *this;  // see PairVectors
+    const PairVectors<K, Isa, T> pairs(kind, terms);
+    const RowsOf<std::uint8_t> bucket = terms.bucket_rows(first_row + r, R, first_key, columns, spare);
+    const RowsOf<T> dense = terms.dense_rows(first_row + r, R, first_key, columns, spare + kRowGroup * kKeyBlock);
+    Place<T> seen[R];
+    V largest[R];
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i) {
+      seen[i] = static_cast<Place<T>>(terms.visible(first_row + r + i) - first_key);
+      largest[i] = splat<N>(-static_cast<T>(__builtin_inf()));
+    }
+    auto key = first_lanes<T, N>();
+    for (std::int64_t j = 0; j < at.columns; j += N, key += N) {
+      V z[R];
+      dot_tile<N, R>(at.q + r * at.q_stride, at.q_stride, at.width, at.keys_t + j, at.keys_stride, z);
+#pragma GCC unroll 8
+      for (int i = 0; i < R; ++i) {
+        const std::uint8_t* codes = bucket.data + i * bucket.stride + j;
+        z[i] = pairs.logits(z[i], pairs.multiplier(codes), codes, dense.data + i * dense.stride + j, key, seen[i]);
+        store(at.s + (r + i) * kStride + j, z[i]);
+        largest[i] = z[i] > largest[i] ? z[i] : largest[i];
+      }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i) store(tops + i * N, largest[i]);
+  }
+
+  // s becomes weights without their common factor, and total[r] their sum before gate and dropout.
   template <class K>
-  [[gnu::noinline]] void find_weights(K kind, const T* top, T* inverse) const {
-    V totals[kRowGroup];
+  [[gnu::noinline]] void find_weights(K kind, const T* top, T* total) const {
+    alignas(64) T totals[kBlockRows * N];
+    const AttentionBlock at = *this;
+    const PairVectors<K, Isa, T> pairs(kind, terms);
 #pragma GCC unroll 1
-    for (std::int64_t r = 0; r < count; ++r) {
-      T* row = s + r * stride;
-      const std::uint8_t* bucket = kind.other() ? terms.bucket_row(first + r, 0, columns, spare_bytes()) : nullptr;
+    for (std::int64_t r = 0; r < at.rows; ++r) {
+      T* row = at.s + r * kStride;
+      const T* kept = at.keep + r * kStride;
+      const std::uint8_t* bucket =
+          kind.other() ? terms.bucket_rows(at.first_row + r, 1, at.first_key, at.columns, at.spare).data : nullptr;
       const V shift = splat<N>(top[r]);
-      V total{};
-      for (std::int64_t j = 0; j < columns; j += N) {
+      V sum{};
+      for (std::int64_t j = 0; j < at.columns; j += N) {
         V e = exp_below<T, N>(load<N>(row + j) - shift);
-        total += e;
-        if (kind.other())
-          if (terms.has_gate) e *= look_up<Isa>(terms.gate, bucket + j);
-        if (kind.dropout(terms)) e *= load<N>(keep + r * stride + j);
+        sum += e;
+        if (pairs.has_gate()) e *= pairs.gate(bucket + j);
+        if (kind.dropout()) e *= load<N>(kept + j);
         store(row + j, e);
       }
-      totals[r] = total;
+      store(totals + r * N, sum);
     }
-    for (std::int64_t r = count; r < kRowGroup; ++r) totals[r] = V{};
-    reduce_rows<true, T, N>(totals, inverse);
-    for (int r = 0; r < kRowGroup; ++r) inverse[r] = inverse[r] == 0 ? T{0} : 1 / inverse[r];
+    reduce<true>(totals, total);
+  }
+
+  template <bool Sum>
+  [[gnu::always_inline]] void reduce(const T* lanes, T* out) const {
+    for (std::int64_t r = 0; r < rows; r += kRowGroup) {
+      V x[kRowGroup];
+#pragma GCC unroll 8
+      for (int i = 0; i < kRowGroup; ++i) x[i] = load<N>(lanes + (r + i < rows ? r + i : r) * N);
+      reduce_rows<Sum, T, N>(x, out + r);
+    }
+  }
+};
+
+// The softmax of some rows, so far.
+template <class T>
+struct RunningSoftmax {
+  alignas(64) T top[kBlockRows], total[kBlockRows];
+  alignas(64) T block_top[kBlockRows], block_total[kBlockRows];
+  alignas(64) T factor[kBlockRows];  // of what was summed before, or at last of the whole
+
+  // Where nothing was to be seen, the top is -infinity and the shift 0.
+  void raise(std::int64_t rows, bool first) {
+    constexpr T nothing = -static_cast<T>(__builtin_inf());
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const T before = first ? nothing : top[r], now = block_top[r] > before ? block_top[r] : before;
+      top[r] = now;
+      block_top[r] = now == nothing ? T{0} : now;
+      factor[r] = first ? T{0} : exp_below<T, 16 / sizeof(T)>(splat<16 / sizeof(T)>(before - block_top[r]))[0];
+    }
+  }
+  void add(std::int64_t rows, bool first) {
+    for (std::int64_t r = 0; r < rows; ++r) total[r] = first ? block_total[r] : total[r] * factor[r] + block_total[r];
+  }
+  void finish(std::int64_t rows) {
+    for (std::int64_t r = 0; r < rows; ++r) factor[r] = total[r] == 0 ? T{0} : 1 / total[r];
   }
 };
 
@@ -78,15 +131,15 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
   const std::int64_t width = call.width, value_width = call.value_width;
   const std::int64_t columns = padded(keys, kColumnPad), values = padded(value_width, kWidthPad);
   const std::int64_t q_stride = call.heads * width, o_stride = call.heads * value_width;
-  const std::int64_t block = forward_rows(columns);
+  const std::int64_t block = block_rows(columns);
 
   Bump<Isa, T> memory{scratch};
   T* keys_t = memory.take(width * columns);
   T* value_copy = memory.take(keys * values);
-  T* s = memory.take(block * columns);
-  T* keep = memory.take(block * columns);
-  T* o = memory.take(block * values);
-  T* spare = memory.take(2 * columns);
+  T* s = memory.take(kBlockRows * kStride);
+  T* keep = memory.take(kBlockRows * kStride);
+  T* o_copy = memory.take(kBlockRows * values);
+  T* spare = memory.take(2 * kRowGroup * kKeyBlock);
   T* tables = memory.take(3 * 256);
 
   if (const std::int64_t next = piece.next_graph; next >= 0) {
@@ -108,35 +161,49 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
       const std::int64_t rows = piece.row_end - i0 < block ? piece.row_end - i0 : block;
       const std::int64_t row0 = (query0 + i0) * call.heads + head;
       const std::int64_t seen = terms.visible(i0 + rows - 1);
-      const std::int64_t cols = padded(seen, kColumnPad);
-      multiply<Isa>(rows, cols, width, call.q + row0 * width, q_stride, keys_t, columns, s, columns);
-      alignas(64) T top[32], inverse[32];
-      const auto for_each_group = [&](auto&& f) {
-        for (std::int64_t r = 0; r < rows; r += kRowGroup) {
-          const std::int64_t count = rows - r < kRowGroup ? rows - r : kRowGroup;
-          f(AttentionRows<Isa, T>{terms, i0 + r, count, cols, columns, s + r * columns, keep + r * columns, spare}, r);
-        }
-      };
-      if (terms.has_dropout)
-        for (std::int64_t r = 0; r < rows; r += kRowGroup)
-          draw_keep<Isa>(call, dropout_row(call, piece.graph, head, i0 + r), 0, cols, keep + r * columns, columns);
-      with_kind(terms, [&](auto kind) {
-        for_each_group([&](const AttentionRows<Isa, T>& rows8, std::int64_t r) { rows8.find_logits(kind, top + r); });
-        for_each_group([&](const AttentionRows<Isa, T>& rows8, std::int64_t r) {
-          rows8.find_weights(kind, top + r, inverse + r);
-        });
-      });
-      for (std::int64_t r = 0; r < rows; ++r) {
-        call.row_max[row0 + r * call.heads] = top[r];
-        call.row_inverse[row0 + r * call.heads] = inverse[r];
-      }
       T* out = call.out + row0 * value_width;
-      if (values == value_width) {
-        combine_scaled<Isa>(rows, s, columns, 1, seen, v.data, v.stride, values, inverse, out, o_stride);
-      } else {
-        combine_scaled<Isa>(rows, s, columns, 1, seen, v.data, v.stride, values, inverse, o, values);
-        for (std::int64_t r = 0; r < rows; ++r) copy_row(o + r * values, value_width, out + r * o_stride, 0);
+      T* o = values == value_width ? out : o_copy;
+      const std::int64_t ldo = values == value_width ? o_stride : values;
+      RunningSoftmax<T> softmax;
+      for (std::int64_t j0 = 0; j0 < seen || j0 == 0; j0 += kKeyBlock) {
+        const std::int64_t seen_here = seen - j0 < kKeyBlock ? seen - j0 : kKeyBlock;
+        const std::int64_t cols = padded(seen_here, kColumnPad);
+        const bool first = j0 == 0, last = j0 + kKeyBlock >= seen;
+        if (terms.has_dropout)
+          for (std::int64_t r = 0; r < rows; r += kRowGroup)
+            draw_keep<Isa>(call, dropout_row(call, piece.graph, head, i0 + r), j0, cols, keep + r * kStride, kStride);
+        const AttentionBlock<Isa, T> tile{.terms = terms,
+                                          .first_row = i0,
+                                          .rows = rows,
+                                          .first_key = j0,
+                                          .columns = cols,
+                                          .q = call.q + row0 * width,
+                                          .q_stride = q_stride,
+                                          .keys_t = keys_t + j0,
+                                          .keys_stride = columns,
+                                          .width = width,
+                                          .s = s,
+                                          .keep = keep,
+                                          .spare = spare};
+        with_kind(terms, [&](auto kind) {
+          tile.find_logits(kind, softmax.block_top);
+          softmax.raise(rows, first);
+          tile.find_weights(kind, softmax.block_top, softmax.block_total);
+        });
+        softmax.add(rows, first);
+        if (!first)
+          for (std::int64_t r = 0; r < rows; ++r)
+            for (std::int64_t d = 0; d < values; ++d) o[r * ldo + d] *= softmax.factor[r];
+        if (last) softmax.finish(rows);
+        combine<Isa, Per::query>(rows, s, seen_here, v.data + j0 * v.stride, v.stride, values, !first,
+                                 last ? softmax.factor : nullptr, o, ldo);
       }
+      for (std::int64_t r = 0; r < rows; ++r) {
+        call.row_max[row0 + r * call.heads] = softmax.block_top[r];
+        call.row_inverse[row0 + r * call.heads] = softmax.factor[r];
+      }
+      if (o == out) continue;
+      for (std::int64_t r = 0; r < rows; ++r) copy_row(o + r * values, value_width, out + r * o_stride, 0);
     }
   }
 }

@@ -3,10 +3,6 @@
 
 #include "ops/ragged_attention/vectors.hpp"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace atto::kernels {
 
 // ---- Bucket tables
@@ -21,49 +17,79 @@ struct Lookup {
   int size = 256;
 };
 
-template <class T>
+/// Slots of a small table, the size that loops of their own are made for.
+template <class Isa>
+inline constexpr int kSmallTable = 16;
+template <>
+inline constexpr int kSmallTable<Avx512> = 32;
+
+template <class Isa, class T>
 static Lookup<T> make_lookup(const T* table, std::int64_t table_size, int largest, T factor, T* memory) {
   Lookup<T> lookup{memory};
-  lookup.size = largest < 15 ? 16 : largest < 31 ? 32 : largest < 63 ? 64 : 256;
-  for (std::int64_t b = 0; b < lookup.size; ++b) memory[b] = b < table_size ? factor * table[b] : T{0};
+  lookup.size = kSmallTable<Isa>;
+  while (lookup.size < 256 && largest > lookup.size - 2) lookup.size *= 2;
+  const std::int64_t given = table_size < lookup.size ? table_size : lookup.size;
+  for (std::int64_t b = 0; b < given; ++b) memory[b] = factor * table[b];
+  for (std::int64_t b = given; b < lookup.size; ++b) memory[b] = 0;
   if (table_size == 256) memory[lookup.size - 1] = factor * table[255];
   return lookup;
 }
 
-/// The values of N buckets.
-template <class Isa, class T>
-[[gnu::always_inline]] static inline Lanes<T, kLanes<Isa, T>> look_up(const Lookup<T>& lookup,
-                                                                      const std::uint8_t* buckets) {
-#if defined(__AVX512F__)
-  if constexpr (sizeof(T) ==
-                4) {  // the masked forms: the others draw false warnings about uninitialised values from g++ 12
-    const T* t = lookup.slots;
-    const __m512i index =
-        _mm512_maskz_cvtepu8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(buckets)));
-    if (lookup.size == 16) return _mm512_maskz_permutexvar_ps(0xFFFF, index, _mm512_load_ps(t));
-    if (lookup.size == 32) return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
-    if (lookup.size == 64)
-      return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, _mm512_set1_epi32(32)),
-                                  _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16)),
-                                  _mm512_permutex2var_ps(_mm512_load_ps(t + 32), index, _mm512_load_ps(t + 48)));
-    return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xFFFF, index, t, 4);
+/// Looks up a vector of buckets at a time. Small: the table is known to be a small one, and stays in registers. (It
+/// would be loaded anew after every store, which might have changed it, as far as the compiler knows.)
+template <class Isa, bool Small, class T>
+struct Reader {
+  static constexpr int N = kLanes<Isa, T>;
+  using V = Lanes<T, N>;
+
+  Lookup<T> table;
+  V low{}, high{};
+
+  [[gnu::always_inline]] explicit Reader(const Lookup<T>& lookup) : table(lookup) {
+    if constexpr (Small && sizeof(T) == 4 && kSmallTable<Isa> == 2 * N) {
+      low = load<N>(table.slots);
+      high = load<N>(table.slots + N);
+    }
   }
+
+  [[gnu::always_inline]] V operator()(const std::uint8_t* buckets) const {
+    const T* t = table.slots;
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) {
+      // The masked forms: the others draw false warnings about uninitialised values from g++ 12.
+      const __m512i index =
+          _mm512_maskz_cvtepu8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(buckets)));
+      if (Small) return _mm512_permutex2var_ps(low, index, high);
+      if (table.size == 32) return among<32>(t, index);
+      if (table.size == 64) return among<64>(t, index);
+      if (table.size == 128) return among<128>(t, index);
+      return among<256>(t, index);
+    }
 #elif defined(__AVX2__)
-  if constexpr (sizeof(T) == 4) {
-    const T* t = lookup.slots;
-    const __m256i index = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(buckets)));
-    if (lookup.size == 16)
-      return _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_load_ps(t), index),
-                              _mm256_permutevar8x32_ps(_mm256_load_ps(t + 8), index),
-                              _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
-    return _mm256_i32gather_ps(t, _mm256_and_si256(index, _mm256_set1_epi32(lookup.size - 1)), 4);
+    if constexpr (sizeof(T) == 4) {
+      const __m256i index = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(buckets)));
+      if (Small)
+        return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, index), _mm256_permutevar8x32_ps(high, index),
+                                _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+      return _mm256_i32gather_ps(t, _mm256_and_si256(index, _mm256_set1_epi32(table.size - 1)), 4);
+    }
+#endif
+    V values{};
+    for (int i = 0; i < N; ++i) values[i] = t[buckets[i] & (table.size - 1)];
+    return values;
+  }
+
+#if defined(__AVX512F__)
+  // Permutations of pairs of registers, between which the upper bits choose: half the time of a gather for 256 slots.
+  template <int Slots>
+  [[gnu::always_inline]] static V among(const float* t, __m512i index) {
+    if constexpr (Slots == 32) return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
+    else
+      return _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, _mm512_set1_epi32(Slots / 2)),
+                                  among<Slots / 2>(t, index), among<Slots / 2>(t + Slots / 2, index));
   }
 #endif
-  constexpr int N = kLanes<Isa, T>;
-  Lanes<T, N> values{};
-  for (int i = 0; i < N; ++i) values[i] = lookup.slots[buckets[i] & (lookup.size - 1)];
-  return values;
-}
+};
 
 // ---- Dropout
 // -------------------------------------------------------------------------------------------------------------

@@ -30,6 +30,20 @@ namespace {
 
 constexpr const char* kName = "ragged_attention";
 
+// The largest bucket, and the largest below 255. In this form the loop becomes vectors.
+struct Largest {
+  std::uint8_t any = 0, finite = 0;
+};
+Largest largest_of(const std::uint8_t* buckets, std::int64_t n) {
+  std::uint8_t any = 0, after_finite = 0;
+  for (std::int64_t p = 0; p < n; ++p) {
+    const auto bucket = buckets[p], after = static_cast<std::uint8_t>(bucket + 1);  // 0 after 255
+    any = any > bucket ? any : bucket;
+    after_finite = after_finite > after ? after_finite : after;
+  }
+  return {any, static_cast<std::uint8_t>(after_finite == 0 ? 0 : after_finite - 1)};
+}
+
 // The smallest and largest sizes that the kernels index by: what is inside a plane is checked here, once per call.
 std::vector<std::uint8_t> largest_buckets(const std::uint8_t* buckets, const std::vector<std::int64_t>& pair_offsets,
                                           std::int64_t table_size) {
@@ -38,14 +52,11 @@ std::vector<std::uint8_t> largest_buckets(const std::uint8_t* buckets, const std
   const std::int64_t mean = graphs > 0 ? pair_offsets.back() / graphs : 0;
   parallel_for(graphs, mean / 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t g = begin; g < end; ++g) {
-      std::uint8_t finite = 0, all = 0;
-      const std::int64_t last = pair_offsets[static_cast<std::size_t>(g) + 1];
-      for (std::int64_t p = pair_offsets[static_cast<std::size_t>(g)]; p < last; ++p) {
-        all = std::max(all, buckets[p]);
-        finite = std::max(finite, static_cast<std::uint8_t>(buckets[p] == 255 ? 0 : buckets[p]));
-      }
-      largest[static_cast<std::size_t>(g)] = finite;
-      any[static_cast<std::size_t>(g)] = all;
+      const std::int64_t begin_pair = pair_offsets[static_cast<std::size_t>(g)];
+      const Largest found =
+          largest_of(buckets + begin_pair, pair_offsets[static_cast<std::size_t>(g) + 1] - begin_pair);
+      largest[static_cast<std::size_t>(g)] = found.finite;
+      any[static_cast<std::size_t>(g)] = found.any;
     }
   });
   for (std::int64_t g = 0; g < graphs; ++g)

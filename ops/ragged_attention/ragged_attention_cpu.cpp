@@ -106,19 +106,19 @@ void for_each_chunk(const Plan& plan, F&& f) {
   });
 }
 
-// Histograms [heads, size] of every chunk, added up in order. Buckets beyond `used`, except 255, occur nowhere.
+// Histograms [heads, slots] of every chunk, added up in order, become a table [heads, size]; see
+// RaggedAttentionPartial.
 template <class T>
-void sum_histograms(std::int64_t heads, std::int64_t size, std::int64_t used, std::int64_t chunks, const T* from,
+void sum_histograms(std::int64_t heads, std::int64_t size, std::int64_t slots, std::int64_t chunks, const T* from,
                     T* to) {
-  parallel_for(heads, (used + 1) * chunks, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t h = begin; h < end; ++h)
-      for (std::int64_t b = 0; b < size; ++b) {
-        double sum = 0;
-        if (b < used || b == 255)
-          for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-            sum += static_cast<double>(from[(chunk * heads + h) * size + b]);
-        to[h * size + b] = static_cast<T>(sum);
-      }
+  parallel_for(heads, slots * chunks, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t h = begin; h < end; ++h) {
+      double sum[257] = {};
+      for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
+        for (std::int64_t b = 0; b < slots; ++b) sum[b] += static_cast<double>(from[(chunk * heads + h) * slots + b]);
+      for (std::int64_t b = 0; b < size; ++b) to[h * size + b] = b < slots - 1 ? static_cast<T>(sum[b]) : T{0};
+      if (size == 256) to[h * size + 255] = static_cast<T>(sum[slots - 1]);
+    }
   });
 }
 
@@ -140,9 +140,11 @@ void ragged_attention_forward(Cpu, const RaggedAttentionCall<T>& call) {
 template <class T>
 void ragged_attention_backward(Cpu, const RaggedAttentionCall<T>& call, const RaggedAttentionGradients<T>& gradients) {
   const Plan plan = make_plan(call, 16);
-  const std::int64_t table = call.heads * call.table_size;
 
   // Histograms: one per chunk, added up in order.
+  const std::int64_t slots =
+      call.largest && call.graphs > 0 ? *std::max_element(call.largest, call.largest + call.graphs) + 2 : 1;
+  const std::int64_t table = call.heads * slots;
   Storage histogram_storage[3];
   T* const tables[3] = {gradients.multiply, gradients.add, gradients.gate};
   T* histograms[3] = {};
@@ -191,6 +193,7 @@ void ragged_attention_backward(Cpu, const RaggedAttentionCall<T>& call, const Ra
                      .v_stride = call.kv_heads * call.value_width};
         }
         const auto histogram = [&](int t) { return histograms[t] ? histograms[t] + chunk * table : nullptr; };
+        partial.slots = slots;
         partial.multiply = histogram(0);
         partial.add = histogram(1);
         partial.gate = histogram(2);
@@ -223,10 +226,8 @@ void ragged_attention_backward(Cpu, const RaggedAttentionCall<T>& call, const Ra
                     add_up(p, gradients.k, call.width, 0);
                     add_up(p, gradients.v, call.value_width, call.width);
                   });
-  const std::int64_t used =
-      call.largest && call.graphs > 0 ? *std::max_element(call.largest, call.largest + call.graphs) + 1 : 0;
   for (int t = 0; t < 3; ++t)
-    if (tables[t] != nullptr) sum_histograms(call.heads, call.table_size, used, plan.size(), histograms[t], tables[t]);
+    if (tables[t] != nullptr) sum_histograms(call.heads, call.table_size, slots, plan.size(), histograms[t], tables[t]);
 }
 
 template void ragged_attention_forward(Cpu, const RaggedAttentionCall<float>&);

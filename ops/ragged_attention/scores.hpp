@@ -1,5 +1,5 @@
 #pragma once
-// From dot products to logits: the pair terms of attention, row by row, for its `*_simd.cpp` files.
+// From dot products to logits: the pair terms of attention, for its `*_simd.cpp` files.
 
 #include "ops/ragged_attention/pairs.hpp"
 #include "ops/ragged_attention/tiles.hpp"
@@ -39,7 +39,8 @@ struct PairTerms {
     dense_end = has_dense ? call.dense + call.heads * call.pair_offsets[call.graphs] : nullptr;
     const int largest = call.largest ? call.largest[graph] : 0;
     const auto arrange = [&](const T* table, T factor, T* slots) {
-      return table ? make_lookup(table + head * call.table_size, call.table_size, largest, factor, slots) : Lookup<T>{};
+      return table ? make_lookup<Isa>(table + head * call.table_size, call.table_size, largest, factor, slots)
+                   : Lookup<T>{};
     };
     multiply = arrange(call.multiply, call.scale, memory);
     add = arrange(call.add, T{1}, memory + 256);
@@ -53,78 +54,93 @@ struct PairTerms {
     return seen < 0 ? 0 : seen > keys ? keys : seen;
   }
 
-  /// Buckets of query i from key `first` on, `columns` of which may be read; `spare` [kColumnPad + columns] serves the
-  /// last row.
-  const std::uint8_t* bucket_row(std::int64_t i, std::int64_t first, std::int64_t columns, std::uint8_t* spare) const {
-    if (!buckets) return nullptr;
-    const std::uint8_t* row = buckets + i * keys + first;
-    if (row + columns <= buckets_end) return row;
-    const std::int64_t rest = keys - first;
-    for (std::int64_t j = 0; j < columns; ++j) spare[j] = j < rest ? row[j] : std::uint8_t{0};
-    return spare;
+  /// Buckets of queries i to i + rows and of keys from `first` on, `columns` of which may be read; `spare` [rows,
+  /// columns] serves the end of the plane. Where there are none, some memory that nobody reads.
+  RowsOf<std::uint8_t> bucket_rows(std::int64_t i, std::int64_t rows, std::int64_t first, std::int64_t columns,
+                                   T* spare) const {
+    auto* bytes = reinterpret_cast<std::uint8_t*>(spare);
+    if (!buckets) return {bytes, 0};
+    return readable(buckets, buckets_end, i, rows, first, columns, bytes);
   }
-  const T* dense_row(std::int64_t i, std::int64_t first, std::int64_t columns, T* spare) const {
-    if (!has_dense) return nullptr;
-    const T* row = dense + i * keys + first;
-    if (row + columns <= dense_end) return row;
-    const std::int64_t rest = keys - first;
-    for (std::int64_t j = 0; j < columns; ++j) spare[j] = j < rest ? row[j] : T{0};
-    return spare;
+  RowsOf<T> dense_rows(std::int64_t i, std::int64_t rows, std::int64_t first, std::int64_t columns, T* spare) const {
+    if (!has_dense) return {spare, 0};
+    return readable(dense, dense_end, i, rows, first, columns, spare);
   }
+  template <class X>
+  RowsOf<X> readable(const X* plane, const X* end, std::int64_t i, std::int64_t rows, std::int64_t first,
+                     std::int64_t columns, X* spare) const {
+    const X* row = plane + i * keys + first;
+    if ((rows - 1) * keys + columns <= end - row) return {row, keys};
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t j = 0; j < columns; ++j) spare[r * columns + j] = j < keys - first ? row[r * keys + j] : X{0};
+    return {spare, columns};
+  }
+};
+
+/// The terms of vectors of pairs, with what is needed for them at hand. (In values of its own: every store through a
+/// pointer would make the compiler load the members of PairTerms anew.)
+template <class K, class Isa, class T>
+struct PairVectors {
+  static constexpr int N = kLanes<Isa, T>;
+  using V = Lanes<T, N>;
+
+  K kind;
+  bool with_add, with_gate, with_dense;
+  T scale;
+  Reader<Isa, K::kSmall, T> multiply;
+  Reader<Isa, false, T> add, gate;
+
+  [[gnu::always_inline]] PairVectors(K k, const PairTerms<Isa, T>& terms)
+      : kind(k),
+        with_add(terms.has_add),
+        with_gate(terms.has_gate),
+        with_dense(terms.has_dense),
+        scale(terms.scale),
+        multiply(terms.multiply),
+        add(terms.add),
+        gate(terms.gate) {}
+
+  [[gnu::always_inline]] bool has_gate() const { return kind.other() && with_gate; }
 
   /// What multiplies the dot product q_i . k_j: scale, times the table's value.
-  template <class K>
-  [[gnu::always_inline]] V multiplier(K kind, const std::uint8_t* bucket, std::int64_t j) const {
-    return kind.multiply(*this) ? look_up<Isa>(multiply, bucket + j) : splat<N>(scale);
+  [[gnu::always_inline]] V multiplier(const std::uint8_t* bucket) const {
+    return kind.multiply() ? multiply(bucket) : splat<N>(scale);
   }
-  /// Logits of N keys from key j of a row on: z = dot multiplier + add + dense, and -infinity from `seen` on.
-  template <class K>
-  [[gnu::always_inline]] V logits(K kind, V dot, V factor, const std::uint8_t* bucket, const T* dense_logits,
-                                  std::int64_t j, std::int64_t seen) const {
+  /// Logits of N keys: z = dot multiplier + add + dense, and -infinity from `seen` on.
+  [[gnu::always_inline]] V logits(V dot, V factor, const std::uint8_t* bucket, const T* dense, IntLanes<T, N> key,
+                                  Place<T> seen) const {
     V z = dot * factor;
-    if (kind.other()) {
-      if (has_add) z += look_up<Isa>(add, bucket + j);
-      if (has_dense) z += load<N>(dense_logits + j);
-    }
-    if (j + N > seen) {
-      IntLanes<T, N> lane{};
-#pragma GCC unroll 16
-      for (int i = 0; i < N; ++i) lane[i] = i;
-      z = lane < static_cast<decltype(lane[0] + 0)>(seen - j) ? z : splat<N>(-static_cast<T>(__builtin_inf()));
-    }
-    return z;
+    if (kind.other() && with_add) z += add(bucket);
+    if (kind.other() && with_dense) z += load<N>(dense);
+    return key < seen ? z : splat<N>(-static_cast<T>(__builtin_inf()));
   }
 };
 
 /// Which terms there are, as far as the compiler knows: the common ones get loops of their own.
-template <bool Multiply, bool Dropout>
+enum class Table { none, small, any };
+template <Table Multiply, bool Dropout>
 struct Only {
-  template <class Terms>
-  constexpr bool multiply(const Terms&) const {
-    return Multiply;
-  }
-  template <class Terms>
-  constexpr bool dropout(const Terms&) const {
-    return Dropout;
-  }
+  static constexpr bool kSmall = Multiply == Table::small;
+  constexpr bool multiply() const { return Multiply != Table::none; }
+  constexpr bool dropout() const { return Dropout; }
   constexpr bool other() const { return false; }  // add, gate, dense
 };
 struct Any {
-  template <class Terms>
-  constexpr bool multiply(const Terms& terms) const {
-    return terms.has_multiply;
-  }
-  template <class Terms>
-  constexpr bool dropout(const Terms& terms) const {
-    return terms.has_dropout;
-  }
+  static constexpr bool kSmall = false;
+  bool has_multiply, has_dropout;
+  bool multiply() const { return has_multiply; }
+  bool dropout() const { return has_dropout; }
   constexpr bool other() const { return true; }
 };
-template <class Terms, class F>
-[[gnu::always_inline]] static inline void with_kind(const Terms& terms, F&& f) {
-  if (terms.has_add || terms.has_gate || terms.has_dense) return f(Any{});
-  if (terms.has_multiply) return terms.has_dropout ? f(Only<true, true>{}) : f(Only<true, false>{});
-  return terms.has_dropout ? f(Only<false, true>{}) : f(Only<false, false>{});
+template <class Isa, class T, class F>
+[[gnu::always_inline]] static inline void with_kind(const PairTerms<Isa, T>& terms, F&& f) {
+  if (terms.has_add || terms.has_gate || terms.has_dense) return f(Any{terms.has_multiply, terms.has_dropout});
+  const auto with_table = [&]<Table Multiply>() {
+    terms.has_dropout ? f(Only<Multiply, true>{}) : f(Only<Multiply, false>{});
+  };
+  if (!terms.has_multiply) return with_table.template operator()<Table::none>();
+  if (terms.multiply.size == kSmallTable<Isa>) return with_table.template operator()<Table::small>();
+  with_table.template operator()<Table::any>();
 }
 
 /// Aligned memory handed out piece by piece.

@@ -1,5 +1,5 @@
 #pragma once
-// The inner loops of attention: two small matrix products held in registers, and moving rows.
+// The inner loops of attention: small matrix products held in registers, and moving rows.
 
 #include "ops/ragged_attention/vectors.hpp"
 
@@ -8,121 +8,113 @@ namespace atto::kernels {
 // ---- Products
 // --------------------------------------------------------------------------------------------------------------
 
-/// Rows of an accumulator tile of two vectors: as many as the registers hold (32 in AVX-512, else 16) beside the
-/// operands.
+/// Rows of a tile of accumulators, two of them where scores and gradients of weights go together: as many as the
+/// registers hold (32 in AVX-512, else 16) beside the operands.
 template <class Isa>
 inline constexpr int kTileRows = 4;
 template <>
 inline constexpr int kTileRows<Avx512> = 8;
 
-/// Calls f.operator()<R>(row) for tiles of R = Largest rows, then for the rest in tiles of 4, 2 and 1.
+/// Calls f.operator()<R>(row, fresh) for tiles of R = Largest rows, then for the rest in tiles of 4, 2 and 1. A tile of
+/// almost enough rows begins earlier, so that it does some again (the same results): its own begin at `fresh`.
 template <int Largest, class F>
 [[gnu::always_inline]] static inline void for_row_tiles(std::int64_t rows, F&& f) {
   std::int64_t r = 0;
-  for (; r + Largest <= rows; r += Largest) f.template operator()<Largest>(r);
-  if constexpr (Largest > 4)
-    if (rows - r >= 4) f.template operator()<4>(r), r += 4;
-  if (rows - r >= 2) f.template operator()<2>(r), r += 2;
-  if (rows > r) f.template operator()<1>(r);
+  for (; r + Largest <= rows; r += Largest) f.template operator()<Largest>(r, r);
+  if constexpr (Largest > 4) {
+    if (rows - r > 4 && rows >= Largest) return f.template operator()<Largest>(rows - Largest, r);
+    if (rows - r >= 4) f.template operator()<4>(r, r), r += 4;
+  }
+  if (rows - r == 3 && rows >= 4) return f.template operator()<4>(rows - 4, r);
+  if (rows - r >= 2) f.template operator()<2>(r, r), r += 2;
+  if (rows > r) f.template operator()<1>(r, r);
 }
 
-// out[r, c] = sum_d a[r, d] b[d, c] for R rows and C vectors of columns: a row of b is loaded once for R rows of a.
-template <int N, int R, int C, class T>
-[[gnu::always_inline]] static inline void multiply_tile(const T* a, std::int64_t lda, std::int64_t depth, const T* b,
-                                                        std::int64_t ldb, T* out, std::int64_t ldo) {
-  Lanes<T, N> sum[R][C] = {};
+/// sum[r] = sum_d a[r, d] b[d, :] for R rows of a and one vector of columns of b.
+template <int N, int R, class T>
+[[gnu::always_inline]] static inline void dot_tile(const T* a, std::int64_t lda, std::int64_t depth, const T* b,
+                                                   std::int64_t ldb, Lanes<T, N> (&sum)[R]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) sum[r] = Lanes<T, N>{};
   for (std::int64_t d = 0; d < depth; ++d) {
-    Lanes<T, N> row[C];
-#pragma GCC unroll 2
-    for (int c = 0; c < C; ++c) row[c] = load<N>(b + d * ldb + c * N);
+    const Lanes<T, N> row = load<N>(b + d * ldb);
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-      for (int c = 0; c < C; ++c) sum[r][c] += a[r * lda + d] * row[c];
+    for (int r = 0; r < R; ++r) sum[r] += a[r * lda + d] * row;
   }
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-    for (int c = 0; c < C; ++c) store(out + r * ldo + c * N, sum[r][c]);
 }
 
-/// out[rows, columns] = a[rows, depth] b[depth, columns]; columns a multiple of kColumnPad.
-template <class Isa, class T>
-[[gnu::noinline]] static void multiply(std::int64_t rows, std::int64_t columns, std::int64_t depth, const T* a,
-                                       std::int64_t lda, const T* b, std::int64_t ldb, T* out, std::int64_t ldo) {
-  constexpr int N = kLanes<Isa, T>;
-  for_row_tiles<kTileRows<Isa>>(rows, [&]<int R>(std::int64_t r) {
-    std::int64_t c = 0;
-    for (; c + 2 * N <= columns; c += 2 * N)
-      multiply_tile<N, R, 2>(a + r * lda, lda, depth, b + c, ldb, out + r * ldo + c, ldo);
-    if (c < columns) multiply_tile<N, R, 1>(a + r * lda, lda, depth, b + c, ldb, out + r * ldo + c, ldo);
-  });
+/// Most rows of a tile of combine(), C vectors wide.
+template <class Isa, int C>
+inline constexpr int kCombineRows = C == 1 ? 12 : 6;
+template <>
+inline constexpr int kCombineRows<Avx512, 2> = 12;
+
+/// Calls f.operator()<rows>() for rows from 1 to R.
+template <int R, class F>
+[[gnu::always_inline]] static inline void with_rows(std::int64_t rows, F&& f) {
+  if constexpr (R == 1) f.template operator()<1>();
+  else if (rows == R) f.template operator()<R>();
+  else with_rows<R - 1>(rows, f);
 }
 
-/// What combine() does with its sums.
-enum class Into { set, add, scale };
+/// Whether the rows of a product of a tile with a matrix are the tile's rows, that is queries, or its columns, keys.
+enum class Per { query, key };
 
-// out[r, c] = sum_t w[r row_step + t step] m[t, c] for R rows and C vectors of columns.
-template <int N, int R, int C, Into Mode, class T>
-[[gnu::always_inline]] static inline void combine_tile(const T* w, std::int64_t row_step, std::int64_t step,
-                                                       std::int64_t count, const T* m, std::int64_t ldm,
-                                                       const T* factor, T* out, std::int64_t ldo) {
+// R rows and C vectors of columns of the product.
+template <int N, int R, int C, Per Row, class T>
+[[gnu::always_inline]] static inline void combine_tile(const T* w, std::int64_t count, const T* m, std::int64_t ldm,
+                                                       bool add, const T* factor, T* out, std::int64_t ldo) {
   Lanes<T, N> sum[R][C] = {};
-  if constexpr (Mode == Into::add) {
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-      for (int c = 0; c < C; ++c) sum[r][c] = load<N>(out + r * ldo + c * N);
-  }
   for (std::int64_t t = 0; t < count; ++t) {
     Lanes<T, N> row[C];
 #pragma GCC unroll 2
     for (int c = 0; c < C; ++c) row[c] = load<N>(m + t * ldm + c * N);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 2
-      for (int c = 0; c < C; ++c) sum[r][c] += w[r * row_step + t * step] * row[c];
+      for (int c = 0; c < C; ++c) sum[r][c] += w[Row == Per::query ? r * kStride + t : t * kStride + r] * row[c];
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 2
-    for (int c = 0; c < C; ++c) store(out + r * ldo + c * N, Mode == Into::scale ? sum[r][c] * factor[r] : sum[r][c]);
+    for (int c = 0; c < C; ++c) {
+      T* to = out + r * ldo + c * N;
+      if (add) sum[r][c] += load<N>(to);
+      if (factor) sum[r][c] *= factor[r];
+      store(to, sum[r][c]);
+    }
 }
 
-template <class Isa, Into Mode, class T>
-[[gnu::noinline]] static void combine_in(std::int64_t rows, const T* w, std::int64_t row_step, std::int64_t step,
-                                         std::int64_t count, const T* m, std::int64_t ldm, std::int64_t width,
-                                         const T* factor, T* out, std::int64_t ldo) {
+// C vectors of columns, all rows: in tiles of about the same size, because one of a single row takes as long as one of
+// eight: its sum waits for itself.
+template <class Isa, int N, int C, Per Row, class T>
+[[gnu::noinline]] static void combine_columns(std::int64_t rows, const T* w, std::int64_t count, const T* m,
+                                              std::int64_t ldm, bool add, const T* factor, T* out, std::int64_t ldo) {
+  constexpr int most = kCombineRows<Isa, C>;
+  const std::int64_t tiles = (rows + most - 1) / most;
+  for (std::int64_t tile = 0, r = 0; tile < tiles; ++tile) {
+    const std::int64_t height = (rows - r + tiles - tile - 1) / (tiles - tile);
+    with_rows<most>(height, [&]<int R>() {
+      combine_tile<N, R, C, Row>(w + (Row == Per::query ? r * kStride : r), count, m, ldm, add,
+                                 factor ? factor + r : nullptr, out + r * ldo, ldo);
+    });
+    r += height;
+  }
+}
+
+/// out[r, :] = sum over t < count of w(r, t) m[t, :]: rows of m, `width` long, a multiple of kWidthPad, weighted with
+/// elements of a tile of kStride: w[r, t] or, per key, w[t, r]. What is there is added, if asked; then the sum is
+/// multiplied by factor[r], if given.
+template <class Isa, Per Row, class T>
+static void combine(std::int64_t rows, const T* w, std::int64_t count, const T* m, std::int64_t ldm, std::int64_t width,
+                    bool add, const T* factor, T* out, std::int64_t ldo) {
   constexpr int N = kLanes<Isa, T>;
-  for_row_tiles<kTileRows<Isa>>(rows, [&]<int R>(std::int64_t r) {
-    const T* weight = w + r * row_step;
-    const T* scale = Mode == Into::scale ? factor + r : nullptr;
-    T* to = out + r * ldo;
-    std::int64_t c = 0;
-    for (; c + 2 * N <= width; c += 2 * N)
-      combine_tile<N, R, 2, Mode>(weight, row_step, step, count, m + c, ldm, scale, to + c, ldo);
-    if (c + N <= width)
-      combine_tile<N, R, 1, Mode>(weight, row_step, step, count, m + c, ldm, scale, to + c, ldo), c += N;
-    if constexpr (N > kWidthPad)
-      if (c < width) combine_tile<kWidthPad, R, 1, Mode>(weight, row_step, step, count, m + c, ldm, scale, to + c, ldo);
-  });
-}
-
-/// out[rows, width] = sum over t < count of w[r row_step + t step] m[t, width]: rows of m weighted and added. They
-/// replace what is there, are added to it, or are multiplied by factor[r]. width a multiple of kWidthPad.
-template <class Isa, class T>
-static void combine(std::int64_t rows, const T* w, std::int64_t row_step, std::int64_t step, std::int64_t count,
-                    const T* m, std::int64_t ldm, std::int64_t width, bool add, T* out, std::int64_t ldo) {
-  if (add)
-    combine_in<Isa, Into::add>(rows, w, row_step, step, count, m, ldm, width, static_cast<const T*>(nullptr), out, ldo);
-  else
-    combine_in<Isa, Into::set>(rows, w, row_step, step, count, m, ldm, width, static_cast<const T*>(nullptr), out, ldo);
-}
-template <class Isa, class T>
-static void combine_scaled(std::int64_t rows, const T* w, std::int64_t row_step, std::int64_t step, std::int64_t count,
-                           const T* m, std::int64_t ldm, std::int64_t width, const T* factor, T* out,
-                           std::int64_t ldo) {
-  combine_in<Isa, Into::scale>(rows, w, row_step, step, count, m, ldm, width, factor, out, ldo);
+  std::int64_t c = 0;
+  for (; c + 2 * N <= width; c += 2 * N)
+    combine_columns<Isa, N, 2, Row>(rows, w, count, m + c, ldm, add, factor, out + c, ldo);
+  if (c + N <= width) combine_columns<Isa, N, 1, Row>(rows, w, count, m + c, ldm, add, factor, out + c, ldo), c += N;
+  if constexpr (N > kWidthPad)
+    if (c < width) combine_columns<Isa, kWidthPad, 1, Row>(rows, w, count, m + c, ldm, add, factor, out + c, ldo);
 }
 
 // ---- Moving rows
@@ -154,16 +146,24 @@ static RowsOf<T> wide_rows(const T* from, std::int64_t stride, std::int64_t rows
   return {memory, wide};
 }
 
-/// sum_i a[i] b[i]
-template <class T>
-[[gnu::always_inline]] static inline T dot_row(const T* a, const T* b, std::int64_t n) {
-  constexpr int N = 16 / static_cast<int>(sizeof(T));
-  Lanes<T, N> sum{};
-  std::int64_t i = 0;
-  for (; i + N <= n; i += N) sum += load<N>(a + i) * load<N>(b + i);
-  T result = simd::sum<T, N>(sum);
-  for (; i < n; ++i) result += a[i] * b[i];
-  return result;
+/// out[r] = sum_i a[r, i] b[r, i]; out has room for a multiple of kRowGroup.
+template <class Isa, class T>
+[[gnu::noinline]] static void dot_rows(std::int64_t rows, std::int64_t width, const T* a, std::int64_t lda, const T* b,
+                                       std::int64_t ldb, T* out) {
+  constexpr int N = kLanes<Isa, T> < 8 ? kLanes<Isa, T> : 8, R = kRowGroup;
+  for (std::int64_t r = 0; r < rows; r += R) {
+    Lanes<T, N> sum[R] = {};
+    const std::int64_t count = rows - r < R ? rows - r : R;
+    std::int64_t i = 0;
+    for (; i + N <= width; i += N) {
+#pragma GCC unroll 8
+      for (int k = 0; k < R; ++k)
+        if (k < count) sum[k] += load<N>(a + (r + k) * lda + i) * load<N>(b + (r + k) * ldb + i);
+    }
+    reduce_rows<true, T, N>(sum, out + r);
+    for (; i < width; ++i)
+      for (std::int64_t k = r; k < r + count; ++k) out[k] += a[k * lda + i] * b[k * ldb + i];
+  }
 }
 
 template <int N, class T>

@@ -5,6 +5,10 @@
 #include "core/lanes.hpp"
 #include "ops/ragged_attention/call.hpp"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace atto::kernels {
 
 using simd::IntLanes;
@@ -13,6 +17,19 @@ using simd::Lanes;
 using simd::load;
 using simd::splat;
 using simd::store;
+
+/// A lane of IntLanes<T, N>.
+template <class T>
+using Place = typename simd::detail::MaskOf<T>::type;
+
+/// 0, 1, 2, ...
+template <class T, int N>
+[[gnu::always_inline]] static inline IntLanes<T, N> first_lanes() {
+  IntLanes<T, N> lane{};
+#pragma GCC unroll 16
+  for (int i = 0; i < N; ++i) lane[i] = i;
+  return lane;
+}
 
 // Constant lanes of a shuffle are spelled out through parameter packs.
 template <int... I>
@@ -67,8 +84,19 @@ template <bool Sum, class T, int N, int S = 1>
   }
 }
 
-/// e^x for x <= 80: simd::exp without the ends of the range, and double as vectors too. Within about one unit in the
-/// last place; 0 where the result would be subnormal (and at -infinity), NaN for NaN.
+/// The larger of x and a number; NaN where x is.
+template <class T, int N>
+[[gnu::always_inline]] static inline Lanes<T, N> at_least(Lanes<T, N> x, T low) {
+#if defined(__AVX512F__)
+  if constexpr (N * sizeof(T) == 64 && sizeof(T) == 4)  // one instruction, which selects the second operand at a NaN
+    return _mm512_maskz_max_ps(0xFFFF, _mm512_set1_ps(low), x);
+#endif
+  return x < low ? splat<N>(low) : x;
+}
+
+/// e^x for x <= 80: simd::exp without the ends of the range, and double as vectors too. 0 where the result would be
+/// subnormal (and at -infinity), NaN for NaN. The relative error is one unit in the last place plus 2^-29 |x|, which is
+/// less than the rounding of x itself.
 template <class T, int N>
 [[gnu::always_inline]] static inline Lanes<T, N> exp_below(Lanes<T, N> x) {
   using V = Lanes<T, N>;
@@ -77,18 +105,17 @@ template <class T, int N>
   // the bias, is NaN where e^r is: adding n to the exponent as an integer would turn some NaNs into numbers.
   if constexpr (sizeof(T) == 4) {
     constexpr float magic = 12582912.0f + 127;  // 1.5 * 2^23 and the bias: the last bits become the rounded integer
-    const V shifted = x * 1.44269504088896341f + magic;
+    const V c = at_least<T, N>(x, -88.0f);      // where n is -127 and the power 0
+    const V shifted = c * 1.44269504088896341f + magic;
     const V n = shifted - magic;
-    const V r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-    V p = r * 1.9875691500e-4f + 1.3981999507e-3f;  // Cephes
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r;                    // e^r - 1
-    const V power = (V)((I)shifted << 23);  // 2^n: what is above the last bits is shifted out
-    const V y = p * power + power;
-    return x < -87.0f ? V{} : y;
+    const V r = c - n * 0.693147182464599609f;  // ln 2 as a float happens to be exact to 2^-29
+    V p = r * 1.381432e-3f + 8.368851e-3f;      // minimax
+    p = p * r + 4.16684e-2f;
+    p = p * r + 1.666652e-1f;
+    p = p * r + 4.9999994e-1f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    return p * (V)((I)shifted << 23);  // 2^n: what is above the last bits is shifted out
   } else {
     constexpr double magic = 6755399441055744.0 + 1023;  // 1.5 * 2^52
     const V shifted = x * 1.44269504088896340736 + magic;
