@@ -85,9 +85,12 @@ void gemm_split_k(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t
 
 }  // namespace
 
-std::int64_t tile_of(std::int64_t work_per_item) {
-  // Fewer than 64 rows do not pay for packing the other operand.
-  return std::max<std::int64_t>(64, kTileWork / std::max<std::int64_t>(1, work_per_item) / 32 * 32);
+std::int64_t tile_of(std::int64_t items, std::int64_t work_per_item) {
+  const auto holding = [&](std::int64_t work) { return work / std::max<std::int64_t>(1, work_per_item) / 32 * 32; };
+  // Few items are shared out too, but not in tiles so small that handing them out costs more than a tenth of them.
+  const std::int64_t least = std::max<std::int64_t>(32, holding(kTileWork / 8));
+  const std::int64_t most = std::max<std::int64_t>(64, holding(kTileWork));
+  return std::clamp(items / 4 / 32 * 32, least, most);
 }
 
 void keep_to_this_thread() {
@@ -123,7 +126,7 @@ void gemm_tile(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k,
 template <class T>
 RightFactor<T>::RightFactor(bool transpose_b, std::int64_t rows, std::int64_t n, std::int64_t k, const T* b)
     : transpose_(transpose_b), n_(n), k_(k), b_(b) {
-  part_ = tile_of(n * k);
+  part_ = tile_of(rows, n * k);
   if (!transpose_b || rows < 256 || unpacked_part<T>(n, k) == 0) return;
   copy_ = Storage(static_cast<std::size_t>(n * k) * sizeof(T), Device{});
   transpose(n, k, b, reinterpret_cast<T*>(copy_.data()));
@@ -140,23 +143,26 @@ template <class T>
 void gemm(bool ta, bool tb, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, const T* b, T beta,
           T* c) {
   if (m == 0 || n == 0) return;
-  const std::int64_t slice = std::max(tile_of(m * n), (k + kMaxSlices - 1) / kMaxSlices);
+  const std::int64_t slice = std::max(tile_of(k, m * n), (k + kMaxSlices - 1) / kMaxSlices);
   if (k >= 2 * slice && k >= 2 * std::max(m, n)) return gemm_split_k<T>(ta, tb, m, n, k, slice, alpha, a, b, beta, c);
-  const RightFactor<T> factor(tb, ta ? 0 : m, n, k, b);
-  if (m <= factor.part()) {  // few rows, perhaps long ones
-    const std::int64_t width = tile_of(m * k);
+  const std::int64_t rows = tile_of(m, n * k), row_work = n * std::max<std::int64_t>(1, k);
+  if (m <= rows) {  // few rows, perhaps long ones
+    const std::int64_t width = tile_of(n, m * k);
     parallel_chunks(n, width, m * std::max<std::int64_t>(1, k),
                     [&](std::int64_t, std::int64_t begin, std::int64_t end) {
                       gemm_tile<T>(ta, tb, m, end - begin, k, alpha, a, ta ? m : k, tb ? b + begin * k : b + begin,
                                    tb ? k : n, beta, c + begin, n);
                     });
-    return;
+  } else if (ta) {
+    parallel_chunks(m, rows, row_work, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+      gemm_tile<T>(true, tb, end - begin, n, k, alpha, a + begin, m, b, tb ? k : n, beta, c + begin * n, n);
+    });
+  } else {
+    const RightFactor<T> factor(tb, m, n, k, b);
+    parallel_chunks(m, rows, row_work, [&](std::int64_t, std::int64_t begin, std::int64_t end) {
+      factor.multiply(end - begin, alpha, a + begin * k, beta, c + begin * n);
+    });
   }
-  parallel_chunks(
-      m, factor.part(), n * std::max<std::int64_t>(1, k), [&](std::int64_t, std::int64_t begin, std::int64_t end) {
-        if (ta) gemm_tile<T>(true, tb, end - begin, n, k, alpha, a + begin, m, b, tb ? k : n, beta, c + begin * n, n);
-        else factor.multiply(end - begin, alpha, a + begin * k, beta, c + begin * n);
-      });
 }
 
 template class RightFactor<float>;

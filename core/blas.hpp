@@ -23,9 +23,9 @@ template <class T>
 void gemm_tile(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
                std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc);
 
-/// How many items of `work_per_item` multiply-adds make a tile that is worth a thread's while: a multiple of 32, a
-/// function of the work alone.
-std::int64_t tile_of(std::int64_t work_per_item);
+/// How many of `items` that take `work_per_item` multiply-adds each make a tile that is worth a thread's while: a
+/// multiple of 32, a function of the work alone.
+std::int64_t tile_of(std::int64_t items, std::int64_t work_per_item);
 /// Partial results at most, where a long sum is cut into parts that are added in order.
 inline constexpr std::int64_t kMaxSlices = 32;
 

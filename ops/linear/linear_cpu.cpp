@@ -33,7 +33,7 @@ void linear_backward(Cpu, std::int64_t rows, std::int64_t outputs, std::int64_t 
                      GradientTarget<T> dbias) {
   constexpr bool kActivated = !std::is_same_v<F, pointwise::Identity>;
   // A slice of the rows gives a part of dW and db; tile by tile, so that dz and x are in the cache for all three.
-  const std::int64_t tile = blas::tile_of(outputs * inputs);
+  const std::int64_t tile = blas::tile_of(rows, outputs * inputs);
   const std::int64_t slice = std::max(tile, (rows + blas::kMaxSlices - 1) / blas::kMaxSlices);
   const std::int64_t slices = (rows + slice - 1) / slice, size = outputs * inputs;
   const Tensor memory = Tensor::empty(Shape{slices, size + outputs}, dtype_of<T>);
