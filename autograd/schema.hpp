@@ -19,12 +19,24 @@ class VarRef;
 /// The input tensors of a call; an undefined optional input is an undefined tensor.
 class Inputs {
  public:
-  explicit Inputs(std::span<const VarRef> vars) : vars_(vars) {}
-  const Tensor& operator[](std::size_t i) const;
-  std::size_t size() const noexcept { return vars_.size(); }
+  explicit Inputs(std::span<const Tensor* const> tensors) : tensors_(tensors) {}
+  const Tensor& operator[](std::size_t i) const { return *tensors_[i]; }
+  std::size_t size() const noexcept { return tensors_.size(); }
 
  private:
-  std::span<const VarRef> vars_;
+  std::span<const Tensor* const> tensors_;
+};
+
+/// Where the values of a call's arguments are, looked up once.
+class InputList {
+ public:
+  explicit InputList(std::span<const VarRef> vars);
+  operator Inputs() const { return Inputs({many_.empty() ? few_.data() : many_.data(), size_}); }
+
+ private:
+  std::array<const Tensor*, 8> few_;
+  std::vector<const Tensor*> many_;
+  std::size_t size_;
 };
 
 /// The sizes that the letters of a signature stand for, while one call is checked. -1 = not bound yet.

@@ -114,7 +114,8 @@ Var apply_op(std::unique_ptr<Op> op, std::span<const VarRef> inputs) {
   const bool needs_grad = wanted != 0;
   Dims dims = schema.dims();
   op->bind(dims);
-  schema.check(Inputs(inputs), dims);
+  const InputList list(inputs);
+  schema.check(list, dims);
   if (needs_grad && !op->differentiable())
     throw StateError({.op = std::string(schema.name()),
                       .argument = "input",
@@ -124,9 +125,9 @@ Var apply_op(std::unique_ptr<Op> op, std::span<const VarRef> inputs) {
   op->wanted_ = wanted;
 
   const TracedCall call;
-  Tensor value = op->forward(Inputs(inputs));
+  Tensor value = op->forward(list);
   call.record(*op, false);
-  if (anomaly) search(*op, Inputs(inputs), inputs.size(), value);
+  if (anomaly) search(*op, list, inputs.size(), value);
   Var result(std::move(value));
   if (needs_grad) {
     Node& node = *result.node();

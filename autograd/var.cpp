@@ -7,10 +7,11 @@
 
 namespace atto {
 
-const Tensor& Inputs::operator[](std::size_t i) const {
+InputList::InputList(std::span<const VarRef> vars) : size_(vars.size()) {
   static constinit const Tensor undefined;
-  const Node* node = vars_[i].node();
-  return node ? node->value : undefined;
+  if (size_ > few_.size()) many_.resize(size_);
+  const Tensor** to = many_.empty() ? few_.data() : many_.data();
+  for (const VarRef var : vars) *to++ = var.node() ? &var.node()->value : &undefined;
 }
 
 namespace {
@@ -67,7 +68,8 @@ void Var::Handle::reset() noexcept {
   else if (left == References::Left::none_of_vars && !node->keep_value) node->value.let_go();
 }
 
-Var::Var(Tensor value) : node_(new Node(std::move(value))) {}
+Var::Var(const Tensor& value) : node_(new Node(Tensor(value))) {}
+Var::Var(Tensor&& value) : node_(new Node(std::move(value))) {}
 
 Var Var::leaf(Tensor value, std::string name) {
   if (!value.defined() || !is_floating(value.dtype()))

@@ -20,7 +20,8 @@ namespace atto {
 class Var {
  public:
   Var() = default;
-  Var(Tensor value);  // NOLINT: a tensor is a constant wherever a Var is expected
+  Var(const Tensor& value);  // NOLINT: a tensor is a constant wherever a Var is expected
+  Var(Tensor&& value);       // NOLINT
   /// A leaf that collects a gradient. TypeError unless float32 or float64.
   static Var leaf(Tensor value, std::string name = {});
 

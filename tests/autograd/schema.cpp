@@ -22,7 +22,7 @@ std::string check(std::string_view signature, std::initializer_list<VarRef> inpu
   Dims dims = schema.dims();
   if (bind) bind(dims);
   try {
-    schema.check(Inputs(inputs), dims);
+    schema.check(InputList(inputs), dims);
   } catch (const Error& error) {
     return error.what();
   }
@@ -74,7 +74,7 @@ TEST_CASE("schema: letters can be looked up, and there are at most 16") {
   CHECK(dims["N"] == -1);
   const Var x = of({3, 4});
   const std::initializer_list<VarRef> inputs{x};
-  schema.check(Inputs(inputs), dims);
+  schema.check(InputList(inputs), dims);
   CHECK(dims["N"] == 3);
   CHECK(dims["D"] == 4);
   CHECK(dims["Q"] == -1);
