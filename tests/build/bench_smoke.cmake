@@ -28,7 +28,7 @@ execute_process(COMMAND ${CMAKE_COMMAND} -E echo 1 COMMAND ${SIDE} --workload ga
   OUTPUT_VARIABLE out ERROR_VARIABLE errors RESULTS_VARIABLE codes)
 file(READ ${WORK}/trace.json trace)
 string(JSON events LENGTH "${trace}" traceEvents)
-if(NOT codes STREQUAL "0;0" OR NOT errors MATCHES "roofline.*gat \\(backward\\)" OR events LESS 2)
+if(NOT codes STREQUAL "0;0" OR NOT errors MATCHES "roofline.*gat_self \\(backward\\)" OR events LESS 2)
   message(FATAL_ERROR "--trace: ${events} events and\n${errors}")
 endif()
 
