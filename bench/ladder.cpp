@@ -1,5 +1,5 @@
-// What each step from the simple version of a kernel to today's has brought: all on one thread with what every
-// processor has, then the last one with wider vectors and with all threads.
+// What each step from the simple version of a kernel to today's has brought, with the instructions that every processor
+// has, with wider vectors, and with all threads.
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -22,28 +23,24 @@ namespace {
 using namespace atto;
 using bench::Ladder, bench::Step;
 
-// A step as it is timed.
-struct Rung {
+// What a step is timed with: a column of the table.
+struct Setting {
   std::string name;
-  const Step* step;
   Isa isa;
   int threads;
-  std::vector<double> times;  // milliseconds
 };
 
-std::vector<Rung> rungs_of(const Ladder& ladder, Isa best, int most_threads) {
-  std::vector<Rung> rungs;
-  for (const Step& step : ladder.steps) rungs.push_back({step.name, &step, Isa::baseline, 1, {}});
-  const Step* last = &ladder.steps.back();
-  for (const Isa isa : {Isa::avx2, Isa::avx512})
-    if (isa <= best) rungs.push_back({name_of(isa), last, isa, 1, {}});
-  if (most_threads > 1) rungs.push_back({fmt::format("{} threads", most_threads), last, best, most_threads, {}});
-  return rungs;
+std::vector<Setting> settings_up_to(Isa best, int most_threads) {
+  std::vector<Setting> settings;
+  for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512})
+    if (isa <= best) settings.push_back({name_of(isa), isa, 1});
+  settings.push_back({fmt::format("{} threads", most_threads), best, most_threads});
+  return settings;
 }
 
-void use(const Rung& rung) {
-  set_isa(rung.isa);
-  set_threads(rung.threads);
+void use(const Setting& setting) {
+  set_isa(setting.isa);
+  set_threads(setting.threads);
 }
 
 double milliseconds(const Step& step) {
@@ -66,52 +63,56 @@ void check(const Ladder& ladder) {
   }
 }
 
-// The rungs take turns of a tenth of the time, so that what else happens on the machine meets all of them.
-void measure(std::vector<Rung>& rungs, double seconds, bool quick) {
+// Least times of every step in every setting, in milliseconds. They take turns of a tenth of the time, so that what
+// else happens on the machine meets all of them.
+std::vector<std::vector<double>> measure(const Ladder& ladder, const std::vector<Setting>& settings, double seconds,
+                                         bool quick) {
+  std::vector least(ladder.steps.size(), std::vector(settings.size(), std::numeric_limits<double>::infinity()));
   for (int turn = 0; turn < (quick ? 1 : 10); ++turn)
-    for (Rung& rung : rungs) {
-      use(rung);
-      double spent = 0;
-      if (!quick) milliseconds(*rung.step);  // caches, and threads that have to wake up
-      for (int n = 0; n == 0 || (n < 1000 && spent < seconds * 100 && !quick); ++n) {
-        rung.times.push_back(milliseconds(*rung.step));
-        spent += rung.times.back();
+    for (std::size_t c = 0; c < settings.size(); ++c) {
+      use(settings[c]);
+      for (std::size_t s = 0; s < ladder.steps.size(); ++s) {
+        double spent = 0;
+        for (int n = 0; n < 2 || (n < 1000 && spent < seconds * 100 && !quick); ++n) {
+          const double time = milliseconds(ladder.steps[s]);
+          least[s][c] = std::min(least[s][c], time);
+          spent += time;
+        }
       }
     }
-  for (Rung& rung : rungs) std::sort(rung.times.begin(), rung.times.end());
+  return least;
 }
 
 std::string time_text(double ms) {
   return ms < 1 ? fmt::format("{:.3g} us", ms * 1e3) : fmt::format("{:.3g} ms", ms);
 }
 
-void print(const Ladder& ladder, const std::vector<Rung>& rungs) {
-  for (std::size_t r = 0; r < rungs.size(); ++r) {
-    const std::vector<double>& times = rungs[r].times;
-    fmt::print("| {} | {} | {} | {} |", r == 0 ? ladder.title : "", rungs[r].name, time_text(times.front()),
-               time_text(times[times.size() / 2]));
-    if (r == 0) fmt::print(" | |\n");
-    else
-      fmt::print(" {:.2f}x | {:.2f}x |\n", rungs[r - 1].times.front() / times.front(),
-                 rungs[0].times.front() / times.front());
+// A step is held against the one before it on one thread with the widest vectors: what the algorithm brought. The last
+// column is what everything together did.
+void print(const Ladder& ladder, const std::vector<std::vector<double>>& least) {
+  const std::size_t one_thread = least[0].size() - 2;
+  for (std::size_t s = 0; s < least.size(); ++s) {
+    fmt::print("| {} | {} |", s == 0 ? ladder.title : "", ladder.steps[s].name);
+    for (const double time : least[s]) fmt::print(" {} |", time_text(time));
+    fmt::print(" {} | {:.1f}x |\n",
+               s == 0 ? "" : fmt::format("{:.2f}x", least[s - 1][one_thread] / least[s][one_thread]),
+               least[0].front() / least[s].back());
   }
 }
 
 void run(double seconds, const std::string& only, bool quick) {
-  const Isa best = isa();
-  const int most_threads = threads();
-  fmt::print(
-      "{} threads, {}\n\n| kernel | step | minimum | median | to the step before | to the first |\n"
-      "|---|---|---|---|---|---|\n",
-      most_threads, name_of(best));
+  const std::vector<Setting> settings = settings_up_to(isa(), threads());
   if (quick) fmt::print(stderr, "Tiny sizes: nothing here is a measurement.\n");
+  fmt::print("| kernel | step |");
+  for (const Setting& setting : settings) fmt::print(" {} |", setting.name);
+  fmt::print(" to the step before | all told |\n|---|---|---|---|");
+  for (std::size_t c = 0; c < settings.size(); ++c) fmt::print("---|");
+  fmt::print("\n");
   for (const Ladder& ladder : bench::all_ladders(quick)) {
     if (ladder.title.find(only) == std::string::npos) continue;
-    set_isa(best), set_threads(most_threads);
+    use(settings.back());
     check(ladder);
-    std::vector<Rung> rungs = rungs_of(ladder, best, most_threads);
-    measure(rungs, seconds, quick);
-    print(ladder, rungs);
+    print(ladder, measure(ladder, settings, seconds, quick));
   }
 }
 
@@ -119,12 +120,12 @@ void run(double seconds, const std::string& only, bool quick) {
 
 int main(int argc, char** argv) {
   CLI::App app("Shows what each step from the simple version of a kernel to today's has brought.");
-  double seconds = 0.5;
+  double seconds = 0.3;
   int thread_count = 0;
   std::string only;
   bool quick = false;
-  app.add_option("--seconds", seconds, "Time to spend on each step")->capture_default_str()->take_last();
-  app.add_option("--threads", thread_count, "Threads of the last step (default: all)")->take_last();
+  app.add_option("--seconds", seconds, "Time to spend on each step in each column")->capture_default_str()->take_last();
+  app.add_option("--threads", thread_count, "Threads of the last column of times (default: all)")->take_last();
   app.add_option("--only", only, "Only kernels whose name contains this")->take_last();
   app.add_flag("--quick", quick, "Tiny sizes: a smoke test, no measurement");
   CLI11_PARSE(app, argc, argv);
