@@ -15,38 +15,17 @@
 #include <vector>
 
 #include "autograd/tape.hpp"
+#include "bench/common/made.hpp"
 #include "core/parallel.hpp"
 #include "core/random.hpp"
 #include "core/simd.hpp"
 #include "graph/distances.hpp"
-#include "graph/graph.hpp"
 #include "ops/gat/gat.hpp"
 #include "ops/ragged_attention/ragged_attention.hpp"
 
 namespace {
 
 using namespace atto;
-
-Tensor random(const Shape& shape, std::uint64_t seed) {
-  Generator generator(seed);
-  Tensor tensor = Tensor::empty(shape);
-  for (float& value : tensor.values<float>()) value = static_cast<float>(generator.uniform(-1, 1));
-  return tensor;
-}
-
-// A connected graph like a molecule: a random tree in which nodes attach to recent ones, and some rings.
-Graph molecule(std::int64_t nodes, Generator& generator) {
-  std::vector<std::int32_t> src, dst;
-  const auto join = [&](std::int64_t a, std::int64_t b) {
-    src.push_back(static_cast<std::int32_t>(a)), dst.push_back(static_cast<std::int32_t>(b));
-    src.push_back(static_cast<std::int32_t>(b)), dst.push_back(static_cast<std::int32_t>(a));
-  };
-  for (std::int64_t i = 1; i < nodes; ++i) {
-    join(i, i - 1 - generator.below(std::min<std::int64_t>(i, 3)));
-    if (i >= 6 && generator.below(8) == 0) join(i, i - 5);
-  }
-  return Graph::from_edges(nodes, src, dst);
-}
 
 struct Entry {
   std::string name;
@@ -66,16 +45,17 @@ struct Attention {
   explicit Attention(const Workload& w) : workload(w) {
     Generator generator(7);
     std::vector<Graph> graphs;
-    for (const std::int64_t size : w.sizes) graphs.push_back(molecule(size, generator));
+    for (const std::int64_t size : w.sizes) graphs.push_back(bench::molecule(size, generator));
     nodes = Ragged::from_sizes(w.sizes);
     plane = hop_distances(graphs);
     const Shape shape{nodes.total(), w.heads, w.width};
-    q = Var::leaf(random(shape, 1)), k = Var::leaf(random(shape, 2)), v = Var::leaf(random(shape, 3));
+    q = Var::leaf(bench::random_tensor(shape, 1)), k = Var::leaf(bench::random_tensor(shape, 2)),
+    v = Var::leaf(bench::random_tensor(shape, 3));
     Tensor decay = Tensor::empty({w.heads, 256});
     for (std::int64_t i = 0; i < decay.numel(); ++i)
       decay.data<float>()[i] = std::pow(0.6f, static_cast<float>(i % 256));
     table = Var::leaf(decay);
-    seed = random(shape, 4);
+    seed = bench::random_tensor(shape, 4);
     out = Tensor::empty(shape);
     row_max = Tensor::empty({nodes.total(), w.heads});
     row_inverse = row_max.clone();
@@ -137,19 +117,12 @@ struct Attention {
 struct EdgeAttention {
   EdgeAttention(std::string title, std::int64_t nodes, std::int64_t edges, std::int64_t heads, std::int64_t depth,
                 bool v2)
-      : name(std::move(title)), dynamic(v2) {
-    Generator generator(5);
-    std::vector<std::int32_t> src, dst;
-    for (std::int64_t i = 0; i < edges; ++i) {
-      src.push_back(static_cast<std::int32_t>(i < nodes ? i : generator.below(nodes)));
-      dst.push_back(static_cast<std::int32_t>(i < nodes ? i : generator.below(nodes)));
-    }
-    graph = Graph::from_edges(nodes, src, dst);
+      : name(std::move(title)), dynamic(v2), graph(bench::random_graph(nodes, edges, true)) {
     const Shape wide{nodes, heads, depth}, narrow{nodes, heads};
-    inputs[0] = Var::leaf(random(wide, 1));
-    inputs[1] = Var::leaf(random(dynamic ? wide : narrow, 2));
-    inputs[2] = Var::leaf(random(dynamic ? Shape{heads, depth} : narrow, 3));
-    y = Tensor::empty(wide), seed = random(wide, 4), lse = Tensor::empty(narrow);
+    inputs[0] = Var::leaf(bench::random_tensor(wide, 1));
+    inputs[1] = Var::leaf(bench::random_tensor(dynamic ? wide : narrow, 2));
+    inputs[2] = Var::leaf(bench::random_tensor(dynamic ? Shape{heads, depth} : narrow, 3));
+    y = Tensor::empty(wide), seed = bench::random_tensor(wide, 4), lse = Tensor::empty(narrow);
     weight = Tensor::empty({edges, heads}), dlogit = weight.clone();
     for (int i = 0; i < 3; ++i) gradients[i] = Tensor::empty(inputs[i].shape());
     const auto value = [&](int i) { return inputs[i].value().data<float>(); };

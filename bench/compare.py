@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures attograd beside PyTorch and PyTorch Geometric and says which goals are met.
+"""Measures attograd beside PyTorch, PyTorch Geometric and DGL and says which goals are met.
 
 Both sides run in processes of their own that stay alive and take turns, so that what else happens on the machine meets both.
 Before anything is timed both compute the same numbers from the same weights, and must agree."""
@@ -93,19 +93,33 @@ class Bench:
         self.options = options
         self.measured = {}
         self.shares = None
-        self.note = None
-        self.peer_python = None if options.ours_only else self.find_peer()
+        self.notes = []
+        self.pythons = {}  # by library: what runs it
+        if not options.ours_only:
+            self.find_peer("torch_geometric", "PyTorch Geometric", os.environ.get("PYTHON", sys.executable),
+                           "pip install torch torch_geometric, or set PYTHON")
+        if not options.ours_only and options.dgl_python:
+            self.find_peer("dgl", "DGL", options.dgl_python, "see bench/README.md")
 
-    def find_peer(self):
-        python = os.environ.get("PYTHON", sys.executable)
-        asked = subprocess.run([python, "-W", "ignore", "-c", "import torch, torch_geometric; print(torch.__version__, torch_geometric.__version__)"],
-                               capture_output=True, text=True)
+    def find_peer(self, library, name, python, help):
+        """Whether `python` has the library; a note says which version, or why it is left out."""
+        code = f"import sys, torch, {library} as l; sys.stdout.write('\\n' + torch.__version__ + ' ' + l.__version__)"
+        try:
+            asked = subprocess.run([python, "-W", "ignore", "-c", code], capture_output=True, text=True)
+        except OSError as error:
+            self.notes.append(f"{name} is left out, {python} does not run: {error.strerror}.")
+            return
         if asked.returncode != 0:
-            self.note = f"{python} has no torch and torch_geometric, so only our times follow; pip install torch torch_geometric, or set PYTHON."
-            return None
-        torch, geometric = asked.stdout.split()
-        self.note = f"Peers: PyTorch {torch}, PyTorch Geometric {geometric}."
-        return python
+            said = asked.stderr.strip().splitlines() or [f"code {asked.returncode}"]
+            self.notes.append(f"{name} is left out, {python} says: {said[-1]}; {help}.")
+            return
+        torch, version = asked.stdout.splitlines()[-1].split()
+        self.notes.append(f"Peer: {name} {version} with PyTorch {torch}.")
+        self.pythons[library] = python
+
+    def python_of(self, variant):
+        """None where the peer that does it this way is not there."""
+        return self.pythons.get("dgl" if variant.startswith("dgl") else "torch_geometric")
 
     def our_command(self, workload, threads, *more):
         command = [str(self.options.side), "--workload", workload, "--threads", str(threads), *more]
@@ -114,7 +128,7 @@ class Bench:
         return command + (["--quick"] if self.options.quick else [])
 
     def peer_command(self, workload, variant, folder):
-        command = [self.peer_python, str(HERE / "peers" / "side.py"), "--workload", workload, "--inputs", folder, "--variant", variant,
+        command = [self.python_of(variant), str(HERE / "peers" / "side.py"), "--workload", workload, "--inputs", folder, "--variant", variant,
                    "--weights", f"{folder}/weights.safetensors", "--threads", str(self.options.threads), "--losses", str(STEPS)]
         return command + (["--quick"] if self.options.quick else [])
 
@@ -126,7 +140,7 @@ class Bench:
                 weights = f"{folder}/weights.safetensors"
                 given = ["--weights", weights] if os.path.exists(weights) else []
                 ours = Side(self.our_command(workload, self.options.threads, *given, "--losses", str(STEPS)))
-                peers = {v: Side(self.peer_command(workload, v, folder)) for v in variants} if self.peer_python else {}
+                peers = {v: Side(self.peer_command(workload, v, folder)) for v in variants if self.python_of(v)}
                 take_turns([ours, *peers.values()], self.options)
             self.measured[workload] = ours, peers
         return self.measured[workload]
@@ -226,6 +240,8 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=1.0, help="of each turn, at least one repetition")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, one short turn: a smoke test, no measurement")
     parser.add_argument("--ours-only", action="store_true", help="do not look for peers")
+    parser.add_argument("--dgl-python", default=os.environ.get("DGL_PYTHON", ""),
+                        help="a Python that has DGL, which is then a peer too (default: DGL_PYTHON)")
     parser.add_argument("--side", type=pathlib.Path, default=HERE.parent / "build/release/bench/side", help="our program")
     options = parser.parse_args()
     if options.quick:
@@ -237,10 +253,11 @@ def arguments():
 
 def main():
     options = arguments()
+    os.environ.setdefault("DGLBACKEND", "pytorch")  # DGL asks for it on standard output, and answers itself in the home folder
     bench = Bench(options)
     chosen = [row for row in GOALS if (not options.only or row.goal in options.only.split(",")) and options.workload in row.workload]
     heading = [f"{machine()}, {options.threads} threads, {time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f} at the start."]
-    heading += [bench.note] if bench.note else []
+    heading += bench.notes
     if options.quick:
         heading.append("Tiny sizes: nothing here is a measurement.")
     print("\n".join(heading), file=sys.stderr)

@@ -5,14 +5,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "autograd/tape.hpp"
+#include "bench/common/made.hpp"
+#include "bench/common/plain.hpp"
 #include "core/parallel.hpp"
-#include "core/random.hpp"
 #include "core/simd.hpp"
 #include "ops/csr_views.hpp"
 #include "ops/edge/edge.hpp"
@@ -22,102 +22,7 @@
 namespace {
 
 using namespace atto;
-
-Tensor random(const Shape& shape, std::uint64_t seed, double low = -1) {
-  Generator generator(seed);
-  Tensor tensor = Tensor::empty(shape);
-  for (float& value : tensor.values<float>()) value = static_cast<float>(generator.uniform(low, 1));
-  return tensor;
-}
-
-Graph random_graph(std::int64_t nodes, std::int64_t edges) {
-  Generator generator(7);
-  std::vector<std::int32_t> src, dst;
-  for (std::int64_t e = 0; e < edges; ++e) {
-    src.push_back(static_cast<std::int32_t>(generator.below(nodes)));
-    dst.push_back(static_cast<std::int32_t>(generator.below(nodes)));
-  }
-  return Graph::from_edges(nodes, src, dst);
-}
-
-// ---- Plain loops: one thread, results summed in memory
-// -------------------------------------------------------------------
-
-void plain_spmm(const Csr& csr, std::int64_t heads, std::int64_t depth, const float* w, const float* x, float* y) {
-  const std::int64_t width = heads * depth;
-  std::fill_n(y, csr.rows * width, 0.0f);
-  for (std::int64_t r = 0; r < csr.rows; ++r)
-    for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
-      const std::int64_t edge = csr.edge ? csr.edge[t] : t;
-      for (std::int64_t h = 0; h < heads; ++h)
-        for (std::int64_t d = 0; d < depth; ++d)
-          y[r * width + h * depth + d] += w[edge * heads + h] * x[csr.column[t] * width + h * depth + d];
-    }
-}
-
-void plain_dot(const Csr& csr, std::int64_t heads, std::int64_t depth, const float* q, const float* k, float* e) {
-  const std::int64_t width = heads * depth;
-  for (std::int64_t r = 0; r < csr.rows; ++r)
-    for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t)
-      for (std::int64_t h = 0; h < heads; ++h) {
-        float sum = 0;
-        for (std::int64_t d = 0; d < depth; ++d)
-          sum += q[r * width + h * depth + d] * k[csr.column[t] * width + h * depth + d];
-        e[t * heads + h] = sum;
-      }
-}
-
-void plain_softmax(const Csr& csr, std::int64_t heads, const float* z, float* a) {
-  for (std::int64_t r = 0; r < csr.rows; ++r)
-    for (std::int64_t h = 0; h < heads; ++h) {
-      float top = -INFINITY, sum = 0;
-      for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) top = std::max(top, z[t * heads + h]);
-      for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t)
-        sum += a[t * heads + h] = std::exp(z[t * heads + h] - top);
-      for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) a[t * heads + h] /= sum;
-    }
-}
-
-void plain_softmax_gradient(const Csr& csr, std::int64_t heads, const float* a, const float* da, float* dz) {
-  for (std::int64_t r = 0; r < csr.rows; ++r)
-    for (std::int64_t h = 0; h < heads; ++h) {
-      float dot = 0;
-      for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) dot += a[t * heads + h] * da[t * heads + h];
-      for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t)
-        dz[t * heads + h] = a[t * heads + h] * (da[t * heads + h] - dot);
-    }
-}
-
-void plain_gated(const Csr& csr, std::int64_t width, const float* s, const float* x, float* gates, float* y) {
-  std::fill_n(y, csr.rows * width, 0.0f);
-  std::fill_n(gates, csr.rows * width, 1e-6f);
-  for (std::int64_t r = 0; r < csr.rows; ++r) {
-    for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t)
-      for (std::int64_t c = 0; c < width; ++c) {
-        y[r * width + c] += s[t * width + c] * x[csr.column[t] * width + c];
-        gates[r * width + c] += s[t * width + c];
-      }
-    for (std::int64_t c = 0; c < width; ++c) y[r * width + c] /= gates[r * width + c];
-  }
-}
-
-void plain_gated_gradient(const Csr& in, const Csr& out, std::int64_t width, const float* s, const float* x,
-                          const float* gates, const float* y, const float* dy, float* ds, float* dx) {
-  for (std::int64_t r = 0; r < in.rows; ++r)
-    for (std::int64_t t = in.offsets[r]; t < in.offsets[r + 1]; ++t)
-      for (std::int64_t c = 0; c < width; ++c)
-        ds[t * width + c] = dy[r * width + c] / gates[r * width + c] * (x[in.column[t] * width + c] - y[r * width + c]);
-  std::fill_n(dx, out.rows * width, 0.0f);
-  for (std::int64_t r = 0; r < out.rows; ++r)
-    for (std::int64_t t = out.offsets[r]; t < out.offsets[r + 1]; ++t)
-      for (std::int64_t c = 0; c < width; ++c) {
-        const std::int64_t i = out.column[t] * width + c;
-        dx[r * width + c] += s[out.edge[t] * width + c] * dy[i] / gates[i];
-      }
-}
-
-// ---- Measurement
-// ---------------------------------------------------------------------------------------------------------
+namespace plain = bench::plain;
 
 double milliseconds(const std::function<void()>& f) {
   const auto start = std::chrono::steady_clock::now();
@@ -158,9 +63,10 @@ struct Bench {
   void all() const {
     const double e = static_cast<double>(edges), n = static_cast<double>(nodes), w = static_cast<double>(width),
                  h = static_cast<double>(heads);
-    const Var x = Var::leaf(random({nodes, heads, depth}, 1)), k = Var::leaf(random({nodes, heads, depth}, 2));
-    const Var weights = Var::leaf(random({edges, heads}, 3));
-    const Tensor dy = random({nodes, heads, depth}, 4), de = random({edges, heads}, 5);
+    const Var x = Var::leaf(bench::random_tensor({nodes, heads, depth}, 1)),
+              k = Var::leaf(bench::random_tensor({nodes, heads, depth}, 2));
+    const Var weights = Var::leaf(bench::random_tensor({edges, heads}, 3));
+    const Tensor dy = bench::random_tensor({nodes, heads, depth}, 4), de = bench::random_tensor({edges, heads}, 5);
     Tensor y = dy.clone(), edge = de.clone(), edge2 = de.clone();
     const float *xp = x.value().data<float>(), *kp = k.value().data<float>(), *wp = weights.value().data<float>();
     const float *dyp = dy.data<float>(), *dep = de.data<float>();
@@ -170,30 +76,30 @@ struct Bench {
     };
 
     run("spmm", e * (w + h + 1) + n * w,
-        {{"plain", [&] { plain_spmm(in, heads, depth, wp, xp, yp); }},
+        {{"plain", [&] { plain::spmm(in, heads, depth, wp, xp, yp); }},
          {"kernel", [&] { kernels::spmm(Cpu{}, in, heads, depth, wp, xp, false, yp); }}});
     run("spmm, both", 3 * e * w + 2 * n * w,
         {{"plain",
           [&] {
-            plain_spmm(in, heads, depth, wp, xp, yp);
-            plain_spmm(out, heads, depth, wp, dyp, yp);
-            plain_dot(in, heads, depth, dyp, xp, ep);
+            plain::spmm(in, heads, depth, wp, xp, yp);
+            plain::spmm(out, heads, depth, wp, dyp, yp);
+            plain::edge_dot(in, heads, depth, dyp, xp, ep);
           }},
          {"operation", [&] {
             backward(spmm(g, weights, x), dy);
             clear({weights, x});
           }}});
     run("edge_dot", e * (w + h + 1) + n * w,
-        {{"plain", [&] { plain_dot(in, heads, depth, xp, kp, ep); }},
+        {{"plain", [&] { plain::edge_dot(in, heads, depth, xp, kp, ep); }},
          {"kernel", [&] { kernels::edge_dot(Cpu{}, in, heads, depth, xp, kp, ep); }}});
     run("edge_softmax", 2 * e * h,
-        {{"plain", [&] { plain_softmax(in, heads, wp, ep); }},
+        {{"plain", [&] { plain::edge_softmax(in, heads, wp, ep); }},
          {"kernel", [&] { kernels::edge_softmax(Cpu{}, in, heads, wp, ep); }}});
     run("edge_softmax, both", 5 * e * h,
         {{"plain",
           [&] {
-            plain_softmax(in, heads, wp, ep);
-            plain_softmax_gradient(in, heads, ep, dep, e2p);
+            plain::edge_softmax(in, heads, wp, ep);
+            plain::edge_softmax_gradient(in, heads, ep, dep, e2p);
           }},
          {"operation", [&] {
             backward(edge_softmax(g, weights), de);
@@ -201,19 +107,20 @@ struct Bench {
           }}});
     if (heads > 1) return;
 
-    const Var flat = Var::leaf(x.value().reshape({nodes, width})), gates = Var::leaf(random({edges, width}, 6, 0.1));
+    const Var flat = Var::leaf(x.value().reshape({nodes, width})),
+              gates = Var::leaf(bench::random_tensor({edges, width}, 6, 0.1));
     const Tensor dflat = dy.reshape({nodes, width});
     Tensor sums = dflat.clone(), ds = gates.value().clone(), dx = dflat.clone();
     const float* sp = gates.value().data<float>();
     float *sump = sums.data<float>(), *dsp = ds.data<float>(), *dxp = dx.data<float>();
     run("gated_sum", 2 * e * w + 2 * n * w,
-        {{"plain", [&] { plain_gated(in, width, sp, xp, sump, yp); }},
+        {{"plain", [&] { plain::gated_sum(in, width, sp, xp, sump, yp); }},
          {"kernel", [&] { kernels::gated_sum(Cpu{}, in, width, sp, xp, 1e-6f, yp, sump); }}});
     run("gated_sum, both", 6 * e * w + 6 * n * w,
         {{"plain",
           [&] {
-            plain_gated(in, width, sp, xp, sump, yp);
-            plain_gated_gradient(in, out, width, sp, xp, sump, yp, dyp, dsp, dxp);
+            plain::gated_sum(in, width, sp, xp, sump, yp);
+            plain::gated_sum_gradient(in, out, width, sp, xp, sump, yp, dyp, dsp, dxp);
           }},
          {"operation",
           [&] {
@@ -255,7 +162,7 @@ int main(int argc, char** argv) {
              "variant", "minimum ms", "median ms", "GB/s", "ratio");
   for (const auto& [nodes, edges] : {std::pair{100, 320}, {12500, 40500}, {100000, 1000000}}) {
     if (nodes > 50000 && !large) continue;
-    const Graph g = random_graph(nodes, edges);
+    const Graph g = bench::random_graph(nodes, edges, false);
     for (const auto& [heads, depth] : {std::pair{1, 64}, {8, 8}}) Bench{g, heads, depth, seconds, only}.all();
   }
 }

@@ -1,4 +1,4 @@
-"""The other side of a comparison: the workloads of bench/side in PyTorch and PyTorch Geometric, behind the same lines on standard
+"""The other side of a comparison: the workloads of bench/side in PyTorch, PyTorch Geometric and DGL, behind the same lines on standard
 input and output. Inputs and weights are files that bench/side --export wrote. bench/compare.py starts this."""
 
 import argparse
@@ -23,8 +23,17 @@ def memory(key):
     return 0
 
 
-def import_what_is_needed(name):
+def in_dgl(variant):
+    return variant.startswith("dgl")
+
+
+def import_what_is_needed(name, variant):
     """Before memory is looked at: libraries are not part of a workload."""
+    if in_dgl(variant):
+        import dgl_layers  # noqa: F401
+        if variant == "dgl-sparse":
+            import dgl.sparse  # noqa: F401
+        return
     if name.startswith(("nci1", "proteins", "zinc", "cluster")):
         import training  # noqa: F401
     if name.startswith("gat"):
@@ -34,6 +43,9 @@ def import_what_is_needed(name):
 def build(options, dropout):
     name, folder = options.workload, pathlib.Path(options.inputs)
     inputs = read_safetensors(folder / "inputs.safetensors")
+    if in_dgl(options.variant):
+        import dgl_layers
+        return dgl_layers.Gat(inputs) if name.startswith("gat") else dgl_layers.Spmm(inputs, options.variant, name.endswith("-both"))
     if name.startswith("attention"):
         from layers import Attention
         return Attention(inputs, options.variant)
@@ -85,14 +97,14 @@ def main():
     parser.add_argument("--workload", required=True)
     parser.add_argument("--inputs", required=True, help="folder that bench/side --export wrote")
     parser.add_argument("--weights", help="start from these weights")
-    parser.add_argument("--variant", default="", help="which of several ways of PyTorch")
+    parser.add_argument("--variant", default="", help="which of several ways to do it; those of DGL begin with dgl")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--losses", type=int, default=0, help="first tell the losses of K steps without dropout")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
-    import_what_is_needed(options.workload)
+    import_what_is_needed(options.workload, options.variant)
 
     start = memory("VmRSS")
     losses = checked(options) if options.losses else []

@@ -1,5 +1,5 @@
 # Runs every workload of SIDE that needs no data folder (numbers for a peer, two repetitions, an end), one of
-# them with a trace, and every kernel of ROOFLINE.
+# them with a trace, every kernel of ROOFLINE and every step of LADDER, which says when steps do not agree.
 execute_process(COMMAND ${SIDE} --list OUTPUT_VARIABLE names COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "[^\n]+" names "${names}")
 foreach(name IN LISTS names)
@@ -28,7 +28,7 @@ execute_process(COMMAND ${CMAKE_COMMAND} -E echo 1 COMMAND ${SIDE} --workload ga
   OUTPUT_VARIABLE out ERROR_VARIABLE errors RESULTS_VARIABLE codes)
 file(READ ${WORK}/trace.json trace)
 string(JSON events LENGTH "${trace}" traceEvents)
-if(NOT codes STREQUAL "0;0" OR NOT errors MATCHES "roofline.*gat \\(backward\\)" OR events LESS 2)
+if(NOT codes STREQUAL "0;0" OR NOT errors MATCHES "roofline.*gat_self \\(backward\\)" OR events LESS 2)
   message(FATAL_ERROR "--trace: ${events} events and\n${errors}")
 endif()
 
@@ -37,4 +37,12 @@ string(JSON rows LENGTH "${out}" rows)
 message(STATUS "${rows} kernels against the roofline")
 if(rows LESS 20)
   message(FATAL_ERROR "only ${rows} kernels in\n${out}")
+endif()
+
+execute_process(COMMAND ${LADDER} --quick --threads 2 OUTPUT_VARIABLE out COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[0-9]x \\|\n" steps "${out}")
+list(LENGTH steps steps)
+message(STATUS "${steps} steps of the ladder")
+if(steps LESS 15)
+  message(FATAL_ERROR "only ${steps} steps in\n${out}")
 endif()
