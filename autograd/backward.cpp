@@ -41,7 +41,7 @@ void run_hooks(Node& node) {
       throw ShapeError({.op = "backward",
                         .argument = "result of a hook",
                         .got = replaced.str(),
-                        .expected = node.value.str(),
+                        .expected = std::string(name_of(node.value.dtype())) + node.value.shape().str(),
                         .hint = {}});
     if (node.own_grad_storage) node.grad.copy_from(replaced);
     else node.grad = std::move(replaced);
@@ -100,8 +100,9 @@ class Finished {
 }  // namespace
 
 bool Gradients::wants(std::size_t i) const {
+  // As in forward, where the operation decided what to keep: a leaf that was let train since then waits for the next.
   const Node* input = node_->inputs[i];
-  return input && input->requires_grad;
+  return input && input->requires_grad && node_->op->will_want(i);
 }
 
 void Gradients::add(std::size_t i, Tensor gradient) {
@@ -191,13 +192,20 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
     if (node->op) node->grad.let_go();
     else earlier.set_aside(*node);
   }
+  // A seed that lies in a leaf's own memory for gradients would be overwritten while it is read.
+  for (const Node* node : order)
+    if (node->own_grad_storage && seed.defined() && node->grad.storage() == seed.storage()) {
+      gradient = gradient.clone();
+      break;
+    }
   send(*root.node(), std::move(gradient));
 
   for (Node* node : order) {
-    run_hooks(*node);
-    // Nobody is left with the caller's seed itself, which may have come down unchanged.
-    if ((!node->op || node->retain_grad) && seed.defined() && node->grad.storage() == seed.storage())
+    // Neither hooks nor those who keep a gradient get the caller's seed itself, which may have come down unchanged.
+    if ((!node->op || node->retain_grad || node->extras) && !node->own_grad_storage && seed.defined() &&
+        node->grad.storage() == seed.storage())
       node->grad = node->grad.clone();
+    run_hooks(*node);
     if (!node->op) continue;
     if (node->grad.defined()) {
       if (anomaly_enabled()) refuse_changed(*node);

@@ -66,6 +66,7 @@ class Op : public Pooled {
   bool will_want(std::size_t i) const noexcept { return (wanted_ & bit(i)) != 0; }
 
  private:
+  friend class Gradients;
   // One bit for each input; the last one is for all that are left.
   static constexpr std::uint64_t bit(std::size_t i) noexcept { return std::uint64_t{1} << (i < 63 ? i : 63); }
   friend Var apply_op(std::unique_ptr<Op> op, std::span<const VarRef> inputs);

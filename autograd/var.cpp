@@ -35,8 +35,8 @@ void bury(Node* node) noexcept {
 }  // namespace
 
 void NodeInputs::assign(std::span<const VarRef> inputs) {
+  if (inputs.size() > few_.size()) many_ = std::make_unique<Node*[]>(inputs.size());
   size_ = inputs.size();
-  if (size_ > few_.size()) many_ = std::make_unique<Node*[]>(size_);
   Node** to = many_ ? many_.get() : few_.data();
   for (const VarRef input : inputs) {
     *to++ = input.node();

@@ -115,18 +115,21 @@ void give_back(Arena& a) {
 
 // Regions of some megabytes lie on huge pages where the system has them: fewer faults, and fewer misses of the table of
 // pages where a graph's rows are gathered.
-void* ask_system(std::size_t size) {
-  constexpr std::size_t kHugePage = std::size_t{2} << 20;
-  if (size < 2 * kHugePage) return std::aligned_alloc(kAlignment, size);
-  void* memory = std::aligned_alloc(kHugePage, size);
+void* block_of_system(std::size_t size) {
 #if defined(__linux__)
-  if (memory != nullptr) ::madvise(memory, size, MADV_HUGEPAGE);
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  if (size >= 2 * kHugePage) {
+    void* memory = std::aligned_alloc(kHugePage, size);
+    if (memory != nullptr) ::madvise(memory, size, MADV_HUGEPAGE);
+    return memory;
+  }
 #endif
-  return memory;
+  return std::aligned_alloc(kAlignment, size);
 }
 
-// With the arena locked: `size` bytes, or fewer down to `least`, from the system. What is cached is given back where
-// the limit or the system leaves no room; MemoryError, with what the caller asked for, where that does not help.
+// With the arena locked: `size` bytes, or `least` where there are not so many, from the system. What is cached is given
+// back where the limit or the system leaves no room; MemoryError, with what the caller asked for, where that does not
+// help.
 std::pair<void*, std::size_t> ask_system(Arena& a, std::size_t size, std::size_t least, std::size_t asked) {
   const auto left = [&] {
     return a.limit > 0 ? static_cast<std::size_t>(std::max<std::int64_t>(0, a.limit - a.statistics.reserved)) : size;
@@ -134,9 +137,9 @@ std::pair<void*, std::size_t> ask_system(Arena& a, std::size_t size, std::size_t
   const char* hint = "raise the memory limit, or use smaller batches or a smaller model";
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (left() >= least) {
-      size = std::clamp(left(), least, size) / kAlignment * kAlignment;
-      void* memory = ask_system(size);
-      if (memory == nullptr && size > least) memory = ask_system(size = least);
+      if (left() < size) size = least;  // not all that is left: other sizes need room, too
+      void* memory = block_of_system(size);
+      if (memory == nullptr && size > least) memory = block_of_system(size = least);
       if (memory != nullptr) {
         ++a.statistics.system_calls;
         a.statistics.reserved += static_cast<std::int64_t>(size);

@@ -8,6 +8,9 @@ namespace {
 // What is left of a block is not split off when it is so small.
 constexpr std::size_t kSmallestRest = std::size_t{32} << 10;
 
+// So many free blocks of about the right size are looked at, however many there are.
+constexpr int kCandidates = 64;
+
 Header* behind(Header* block) {
   return block->last ? nullptr : reinterpret_cast<Header*>(reinterpret_cast<std::byte*>(block) + block->size);
 }
@@ -33,7 +36,8 @@ void Regions::unlink(Header* block) {
 Header* Regions::take(std::size_t size) {
   for (std::uint32_t bin = bin_of(size); bin < kBins; ++bin) {
     Header* best = nullptr;
-    for (Header* block = free_[bin]; block != nullptr; block = block->next)
+    int left = kCandidates;
+    for (Header* block = free_[bin]; block != nullptr && left > 0; block = block->next, --left)
       if (block->size >= size && (best == nullptr || block->size < best->size)) best = block;
     if (best == nullptr) continue;
     unlink(best);

@@ -49,8 +49,7 @@ inline constexpr std::size_t kBins = 256;
 /// came back last, which may still be in the processor's cache.
 class Regions {
  public:
-  /// A block of at least `size` bytes, or null when no free block is that large. Cost: a walk over the free blocks of
-  /// about that size.
+  /// A block of at least `size` bytes, or null when none was found.
   Header* take(std::size_t size);
   void put(Header* block);
   /// Adds memory of the system's; it is one free block now.

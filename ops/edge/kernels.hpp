@@ -4,6 +4,7 @@
 // row-major; `width` is heads * depth. Every result element has one owner and a fixed order of summation.
 
 #include <cstdint>
+#include <span>
 
 #include "core/device.hpp"
 #include "ops/csr.hpp"

@@ -8,7 +8,7 @@
 namespace atto {
 
 /// More kinds than that are laid out edge by edge: sums over kinds need a table for every block of rows.
-inline constexpr std::int64_t kMostKinds = 256;
+inline constexpr std::int64_t kMostKinds = 64;
 
 /// `kind`, int64 [E], as int32, every value in 0..rows-1; undefined when it is undefined. TypeError, or IndexError for
 /// a kind without a row, that name `op`.

@@ -17,7 +17,7 @@ Var gated_sum_reference(const Graph& g, const Var& gates, const Var& x, double e
 /// y_i = sum_j relu(x_j + e_ij): the aggregation of GINE (Hu et al. 2020, arXiv 1905.12265). x[N_src,D], e[R,D] ->
 /// [N_dst,D]; R = E, or any number of kinds of edges with `kind`, int64 [E], the row of each edge. The gradient where
 /// x_j + e_ij = 0 is 0. TypeError, or IndexError for a kind outside 0..R-1. Cost: 3 E D FLOP; backward computes the
-/// messages again, and with kinds nothing of size E D is made.
+/// messages again; with kinds it makes a table of R D sums for each block of some hundred edges.
 Var gine_sum(const Graph& g, const Var& x, const Var& e, const Tensor& kind = {});
 Var gine_sum_reference(const Graph& g, const Var& x, const Var& e, const Tensor& kind = {});
 

@@ -30,7 +30,7 @@ template <class Isa, class T, int L, int V, Weight weight, class Place>
                                 std::int64_t width, std::int64_t heads, const T* w, const T* x, bool mean,
                                 const T* bias, T* y, std::int64_t ahead) {
   const Place tile = place;  // by value: no store can change it
-  const bool past = past_caches<L>(csr.rows + csr.columns, width, y);
+  const bool past = past_caches<L, V>(csr.rows + csr.columns, width, y, tile);
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> sum[V] = {};
     const std::int64_t first = csr.offsets[r], last = csr.offsets[r + 1];
@@ -60,7 +60,7 @@ template <class Isa, class T, int L, int V>
                                      std::int64_t width, const T* w, const T* x, const T* g, T* dx, T* dw,
                                      std::int64_t ahead) {
   const Run<L, V> run(tile);
-  const bool first_tile = run.first == 0, past = past_caches<L>(2 * csr.rows + csr.columns, width, dx);
+  const bool first_tile = run.first == 0, past = past_caches<L, V>(2 * csr.rows + csr.columns, width, dx, run);
   const std::int32_t *column = csr.column, *edges = csr.edge;
   const std::int64_t fetched = ahead == 0 ? 0 : csr.entries - ahead;
   // What the last vector shares with the one before it belongs to that one.

@@ -123,13 +123,17 @@ template <int L, int V, class T, class Place>
   if (ahead != 0) fetch_row<L, V>(e + edge_of(csr, later_entry(csr, entry, ahead)) * width, tile);
 }
 
-/// Whether results are written past the caches: where they and what is gathered for them exceed what the last level
-/// keeps, a line that is fetched only to be overwritten costs as much as one that is needed. `touched` counts rows.
-template <int L, class T>
-[[gnu::always_inline]] inline bool past_caches(std::int64_t touched, std::int64_t width, const T* y) {
+/// Whether the vectors of a tile are written past the caches: where results and what is gathered for them exceed what
+/// the last level keeps, a line that is fetched only to be overwritten costs as much as one that is needed. `touched`
+/// counts rows. Such stores fault unless every vector lies at a multiple of its size, which those of heads need not.
+template <int L, int V, class T, class Place>
+[[gnu::always_inline]] inline bool past_caches(std::int64_t touched, std::int64_t width, const T* y,
+                                               const Place& tile) {
   constexpr std::int64_t kept = 8 << 20, vector = L * static_cast<std::int64_t>(sizeof(T));
-  return vector >= 16 && touched * width * static_cast<std::int64_t>(sizeof(T)) > kept && width % L == 0 &&
-         reinterpret_cast<std::uintptr_t>(y) % vector == 0;
+  if (vector < 16 || touched * width * static_cast<std::int64_t>(sizeof(T)) <= kept) return false;
+  bool aligned = width % L == 0 && reinterpret_cast<std::uintptr_t>(y) % vector == 0;
+  for (int v = 0; v < V; ++v) aligned = aligned && tile.at(v) % L == 0;
+  return aligned;
 }
 
 /// Stores at a multiple of the vector's size, past the caches. settle_stores() follows the last of them.

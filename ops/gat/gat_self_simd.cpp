@@ -101,7 +101,7 @@ template <class Isa, class T, int L, int V, bool Halves, class Place>
   const GatSelfValues<T> s = values;
   const std::int64_t heads = s.heads, width = heads * s.depth, fetched = ahead == 0 ? 0 : csr.entries - ahead;
   const std::int32_t *column = csr.column, *edge = csr.edge;
-  const bool past = s.dx && past_caches<L>(2 * csr.rows + csr.columns, width, s.dx);
+  const bool past = s.dx && past_caches<L, V>(2 * csr.rows + csr.columns, width, s.dx, tile);
   Lanes<T, L> source_sum[V] = {}, destination_sum[V] = {};
   for (std::int64_t r = begin; r < end; ++r) {
     Lanes<T, L> sum[V] = {};

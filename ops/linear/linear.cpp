@@ -81,7 +81,10 @@ class LinearOp final : public Op {
                            in[2].defined() ? in[2].data<T>() : nullptr, z.data<T>(), y.data<T>());
       });
     });
-    if (recording() && activation_ != Activation::none) z_ = z, y_ = y;
+    if (recording() && activation_ != Activation::none) {
+      z_ = z;
+      y_ = activation_ == Activation::gelu ? z : y;  // gelu' does not read y: z stands in
+    }
     if (!will_want(1)) x_.let_go();
     if (!will_want(0)) weight_.let_go();
     return y;

@@ -231,6 +231,27 @@ TEST_CASE("tape: a value that no operation saved goes with its last handle, unle
   CHECK(held(true) > 2.9);
 }
 
+TEST_CASE("tape: a leaf that is let train after the forward waits for the next one") {
+  const Var x = Var::leaf(numbers({2, 3})), w = Var::leaf(numbers({5, 7}));
+  w.set_requires_grad(false);
+  const Var y = times(x, w);  // keeps what dx reads, not what dw would
+  w.set_requires_grad(true);
+  backward(total(y));
+  CHECK_FALSE(w.grad().defined());
+  backward(total(times(x, w)));
+  CHECK(gradient(w) == std::vector<double>{2, 3});
+}
+
+TEST_CASE("backward: a seed that lies where the gradients are collected is read before it is written") {
+  const Var x = Var::leaf(numbers({2, 3}));
+  const Tensor memory = numbers({0, 0});
+  x.set_grad_storage(memory);
+  total(times(x, x)).backward();  // 4, 6
+  backward(plus(x, x), x.grad());
+  CHECK(gradient(x) == std::vector<double>{12, 18});
+  CHECK(memory.values<double>()[1] == 18);
+}
+
 TEST_CASE("backward: gradients never share memory with the caller's seed") {
   const Tensor seed = Tensor::from<double>({1, 2}, {2});
   const Var x = Var::leaf(Tensor::from<double>({3, 4}, {2}));

@@ -164,6 +164,18 @@ TEST_CASE("allocator: a limit refuses before allocating, says how much was neede
   CHECK_THAT_SAYS(ValueError, allocator::set_limit(-1), "set_limit: bytes: got -1");
 }
 
+TEST_CASE("allocator: near the limit a large block leaves room for small ones") {
+  constexpr std::int64_t kMegabyte = std::int64_t{1} << 20;
+  allocator::trim();
+  const Tensor first = Tensor::zeros({2 * kMegabyte});  // 8 MB, so that the next region would be as large
+  allocator::set_limit(allocator::statistics().reserved + 3 * kMegabyte);
+  const Tensor second = Tensor::zeros({kMegabyte / 4});
+  std::vector<Tensor> small;
+  for (std::int64_t size = 1; size < 4000; size += 97) small.push_back(Tensor::zeros({size}));
+  CHECK(allocator::statistics().reserved <= allocator::limit());
+  allocator::set_limit(0);
+}
+
 TEST_CASE("allocator: out of memory is an exception, and the process goes on") {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return skip("sanitizers need all addresses there are");

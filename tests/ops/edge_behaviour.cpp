@@ -203,4 +203,24 @@ TEST_CASE("edges: a product too large for the caches holds those of its columns"
   CHECK(mismatch(whole.dw, dw, Tensor::full({e}, 1, DType::float64), 1e-4) == "");
 }
 
+TEST_CASE("edges: heads whose vectors are not aligned, in a product too large for the caches") {
+  const std::int64_t n = 14000, e = 20000, heads = 8;
+  const Graph g = random_square(n, e, 5);
+  for (const std::int64_t depth : {7, 10, 12, 24}) {
+    const Tensor x = uniform({n, heads, depth}, -1, 1, 1).to(DType::float32),
+                 w = uniform({e, heads}, -1, 1, 2).to(DType::float32);
+    const Tensor y = spmm(g, w, x).value();
+    for (const std::int64_t head : {0, 3, 7}) {
+      Tensor one = Tensor::empty({n, depth}), weight = Tensor::empty({e}), expected = Tensor::empty({n, depth});
+      for (std::int64_t i = 0; i < n * depth; ++i) {
+        const std::int64_t at = (i / depth * heads + head) * depth + i % depth;
+        one.data<float>()[i] = x.data<float>()[at];
+        expected.data<float>()[i] = y.data<float>()[at];
+      }
+      for (std::int64_t k = 0; k < e; ++k) weight.data<float>()[k] = w.data<float>()[k * heads + head];
+      CHECK(bit_equal(spmm(g, weight, one).value(), expected));
+    }
+  }
+}
+
 }  // namespace atto::test
