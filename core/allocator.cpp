@@ -119,8 +119,9 @@ void* block_of_system(std::size_t size) {
 #if defined(__linux__)
   constexpr std::size_t kHugePage = std::size_t{2} << 20;
   if (size >= 2 * kHugePage) {
-    void* memory = std::aligned_alloc(kHugePage, size);
-    if (memory != nullptr) ::madvise(memory, size, MADV_HUGEPAGE);
+    void* memory = nullptr;  // aligned_alloc() need not take a size that is no multiple of the alignment
+    if (::posix_memalign(&memory, kHugePage, size) != 0) return nullptr;
+    ::madvise(memory, size, MADV_HUGEPAGE);
     return memory;
   }
 #endif
