@@ -192,18 +192,16 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
     if (node->op) node->grad.let_go();
     else earlier.set_aside(*node);
   }
+  const auto holds_seed = [&](const Node* node) { return seed.defined() && node->grad.storage() == seed.storage(); };
   // A seed that lies in a leaf's own memory for gradients would be overwritten while it is read.
-  for (const Node* node : order)
-    if (node->own_grad_storage && seed.defined() && node->grad.storage() == seed.storage()) {
-      gradient = gradient.clone();
-      break;
-    }
+  if (std::any_of(order.begin(), order.end(),
+                  [&](const Node* node) { return node->own_grad_storage && holds_seed(node); }))
+    gradient = gradient.clone();
   send(*root.node(), std::move(gradient));
 
   for (Node* node : order) {
     // Neither hooks nor those who keep a gradient get the caller's seed itself, which may have come down unchanged.
-    if ((!node->op || node->retain_grad || node->extras) && !node->own_grad_storage && seed.defined() &&
-        node->grad.storage() == seed.storage())
+    if ((!node->op || node->retain_grad || node->extras) && !node->own_grad_storage && holds_seed(node))
       node->grad = node->grad.clone();
     run_hooks(*node);
     if (!node->op) continue;

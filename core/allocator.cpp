@@ -18,20 +18,10 @@
 #include "core/error.hpp"
 #include "core/guards.hpp"
 #include "core/regions.hpp"
+#include "core/sanitizer.hpp"
 
 namespace atto::allocator {
 namespace {
-
-#if defined(__has_feature)
-#define ATTO_HAS_FEATURE(x) __has_feature(x)
-#else
-#define ATTO_HAS_FEATURE(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || ATTO_HAS_FEATURE(address_sanitizer)
-constexpr bool kSharedRegions = false;  // the sanitizer sees every block
-#else
-constexpr bool kSharedRegions = true;
-#endif
 
 // Free blocks of a bin, the last one given back first: it is the one in the processor's cache.
 class List {
@@ -194,7 +184,7 @@ Header* take_large(Arena& a, std::size_t bytes, std::size_t asked) {
   Header* header = a.large.take(size);
   if (header == nullptr) {
     const std::size_t wish = std::clamp(static_cast<std::size_t>(a.in_regions), kSmallestRegion, kLargestRegion);
-    const auto [memory, given] = ask_system(a, kSharedRegions ? std::max(size, wish) : size, size, asked);
+    const auto [memory, given] = ask_system(a, kAddressSanitizer ? size : std::max(size, wish), size, asked);
     a.large.add(memory, given);
     a.in_regions += static_cast<std::int64_t>(given);
     header = a.large.take(size);

@@ -3,19 +3,10 @@
 #include <array>
 #include <new>
 
+#include "core/sanitizer.hpp"
+
 namespace atto {
 namespace {
-
-#if defined(__has_feature)
-#define ATTO_HAS_FEATURE(x) __has_feature(x)
-#else
-#define ATTO_HAS_FEATURE(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || ATTO_HAS_FEATURE(address_sanitizer)
-constexpr bool kPools = false;  // the sanitizer sees every object
-#else
-constexpr bool kPools = true;
-#endif
 
 constexpr std::size_t kStep = 64;
 constexpr std::size_t kClasses = 16;
@@ -32,7 +23,7 @@ thread_local constinit std::array<Free*, kClasses> lists{};
 
 void* Pooled::operator new(std::size_t bytes) {
   const std::size_t index = (bytes - 1) / kStep;
-  if (!kPools || index >= kClasses) return ::operator new(bytes);
+  if (kAddressSanitizer || index >= kClasses) return ::operator new(bytes);
   Free*& list = lists[index];
   if (list == nullptr) {
     const std::size_t size = (index + 1) * kStep;
@@ -46,7 +37,7 @@ void* Pooled::operator new(std::size_t bytes) {
 
 void Pooled::operator delete(void* object, std::size_t bytes) noexcept {
   const std::size_t index = (bytes - 1) / kStep;
-  if (!kPools || index >= kClasses) return ::operator delete(object);
+  if (kAddressSanitizer || index >= kClasses) return ::operator delete(object);
   lists[index] = new (object) Free{lists[index]};
 }
 

@@ -85,11 +85,9 @@ void add_edge_attention(std::vector<Kernel>& kernels, const GraphSize& size, std
 
 void add_dense_attention(std::vector<Kernel>& kernels, std::int64_t graphs, std::int64_t nodes, std::int64_t heads,
                          std::int64_t depth) {
-  Generator generator(7);
-  std::vector<Graph> made;
-  for (std::int64_t g = 0; g < graphs; ++g) made.push_back(molecule(nodes, generator));
-  const Ragged ragged = Ragged::from_sizes(std::vector<std::int64_t>(static_cast<std::size_t>(graphs), nodes));
-  const BucketPlane plane = hop_distances(made);
+  const EqualMolecules made = equal_molecules(graphs, nodes);
+  const Ragged& ragged = made.ragged;
+  const BucketPlane& plane = made.plane;
   const Shape shape{ragged.total(), heads, depth};
   const Var q = leaf(shape, 1), k = leaf(shape, 2), v = leaf(shape, 3), hop = Var::leaf(Tensor::full({heads}, 1.5));
   const double pairs = static_cast<double>(plane.values.numel()), h = static_cast<double>(heads),

@@ -119,11 +119,9 @@ Ladder gat_layer(const Graph& g, std::int64_t heads, std::int64_t depth) {
 }
 
 Ladder pairs(std::int64_t graphs, std::int64_t nodes, std::int64_t heads, std::int64_t depth) {
-  Generator generator(7);
-  std::vector<Graph> made;
-  for (std::int64_t g = 0; g < graphs; ++g) made.push_back(molecule(nodes, generator));
-  const Ragged ragged = Ragged::from_sizes(std::vector<std::int64_t>(static_cast<std::size_t>(graphs), nodes));
-  const BucketPlane plane = hop_distances(made);
+  const EqualMolecules made = equal_molecules(graphs, nodes);
+  const Ragged& ragged = made.ragged;
+  const BucketPlane& plane = made.plane;
   const Shape shape{ragged.total(), heads, depth};
   const Var q = leaf(shape, 1), k = leaf(shape, 2), v = leaf(shape, 3), hop = Var::leaf(Tensor::full({heads}, 1.5));
   const Tensor seed = random_tensor(shape, 4);

@@ -57,11 +57,9 @@ class Differentiated : public Workload {
 class Attention final : public Differentiated {
  public:
   Attention(std::int64_t graphs, std::int64_t nodes, std::int64_t heads, std::int64_t width) {
-    Generator generator(7);
-    std::vector<Graph> made;
-    for (std::int64_t g = 0; g < graphs; ++g) made.push_back(molecule(nodes, generator));
-    ragged_ = Ragged::from_sizes(std::vector<std::int64_t>(static_cast<std::size_t>(graphs), nodes));
-    plane_ = hop_distances(made);
+    const EqualMolecules made = equal_molecules(graphs, nodes);
+    ragged_ = made.ragged;
+    plane_ = made.plane;
     const Shape shape{ragged_.total(), heads, width};
     q_ = leaf("q", random_tensor(shape, 1));
     k_ = leaf("k", random_tensor(shape, 2));

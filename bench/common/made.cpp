@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/distances.hpp"
+
 namespace atto::bench {
 
 Tensor random_tensor(const Shape& shape, std::uint64_t seed, double low) {
@@ -38,6 +40,14 @@ Graph molecule(std::int64_t nodes, Generator& generator) {
     if (i >= 6 && generator.below(8) == 0) join(i, i - 5);
   }
   return Graph::from_edges(nodes, src, dst);
+}
+
+EqualMolecules equal_molecules(std::int64_t graphs, std::int64_t nodes) {
+  Generator generator(7);
+  std::vector<Graph> made;
+  for (std::int64_t g = 0; g < graphs; ++g) made.push_back(molecule(nodes, generator));
+  return {.ragged = Ragged::from_sizes(std::vector<std::int64_t>(static_cast<std::size_t>(graphs), nodes)),
+          .plane = hop_distances(made)};
 }
 
 Dataset molecules_like_zinc(std::int64_t count) {

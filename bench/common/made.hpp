@@ -7,8 +7,10 @@
 #include "autograd/var.hpp"
 #include "core/random.hpp"
 #include "core/tensor.hpp"
+#include "graph/batch.hpp"
 #include "graph/dataset.hpp"
 #include "graph/graph.hpp"
+#include "graph/ragged.hpp"
 
 namespace atto::bench {
 
@@ -20,6 +22,13 @@ Graph random_graph(std::int64_t nodes, std::int64_t edges, bool loops);
 
 /// A connected graph like a molecule: a random tree in which nodes attach to recent ones, and some rings of six.
 Graph molecule(std::int64_t nodes, Generator& generator);
+
+/// Molecules of one size for attention between all nodes of each: where they lie, and how many hops nodes are apart.
+struct EqualMolecules {
+  Ragged ragged;
+  BucketPlane plane;
+};
+EqualMolecules equal_molecules(std::int64_t graphs, std::int64_t nodes);
 
 /// `count` molecules of the sizes of ZINC (23 atoms on average): 28 kinds of atom, 4 kinds of bond, one number to
 /// predict.
