@@ -46,6 +46,14 @@ inline Csr edges_by_source(const Graph& g) {
           .edge = g.out_edge().data()};
 }
 
+/// How many entries ahead a kernel fetches the rows of `width` numbers that it gathers: none where all of them fit the
+/// caches next to the core; for others, a dozen hide the latency of main memory.
+template <class T>
+std::int64_t fetch_ahead(const Csr& csr, std::int64_t width) {
+  constexpr std::int64_t near = 1 << 20;
+  return csr.columns * width * static_cast<std::int64_t>(sizeof(T)) > near ? 12 : 0;
+}
+
 /// Calls f(block, begin, end) for the ranges of Graph::in_blocks() or out_blocks(), which depend on the graph alone, in
 /// parallel when it is worth it. `work` counts the elementary operations of all of them, as in parallel_for().
 template <class F>

@@ -9,14 +9,6 @@
 namespace atto::kernels {
 namespace {
 
-// Gathered rows that fit the caches next to the core need no fetching in advance; for others, a dozen entries hide the
-// latency of main memory.
-template <class T>
-std::int64_t fetch_ahead(const Csr& csr, std::int64_t width) {
-  constexpr std::int64_t near = 1 << 20;
-  return csr.columns * width * static_cast<std::int64_t>(sizeof(T)) > near ? 12 : 0;
-}
-
 // Calls f.template operator()<Isa>(begin, end) for ranges of rows in parallel.
 template <class F>
 void rows_with_isa(const Csr& csr, std::int64_t work_per_entry, F&& f) {

@@ -30,13 +30,6 @@ std::int64_t work_of(const GatSelfCall<T>& call) {
   return (call.graph.num_edges() + call.graph.num_dst()) * call.heads * (call.depth + 16);
 }
 
-template <class T>
-void add_up(std::int64_t count, std::int64_t size, const T* partial, T* total) {
-  std::fill_n(total, size, T{0});
-  for (std::int64_t i = 0; i < count; ++i)
-    for (std::int64_t c = 0; c < size; ++c) total[c] += partial[i * size + c];
-}
-
 }  // namespace
 
 template <class T>
@@ -132,9 +125,9 @@ void gat_self_backward(Cpu, const GatSelfCall<T>& call, const T* kept, const T* 
                                  ahead);
     });
   });
-  if (out.bias) add_up(in_blocks, width, bias_sums, out.bias);
-  if (out.source) add_up(blocks, width, source_sums, out.source);
-  if (out.destination) add_up(blocks, width, destination_sums, out.destination);
+  if (out.bias) sum_middle(1, in_blocks, width, bias_sums, out.bias);
+  if (out.source) sum_middle(1, blocks, width, source_sums, out.source);
+  if (out.destination) sum_middle(1, blocks, width, destination_sums, out.destination);
 }
 
 #define ATTO_INSTANTIATE(T)                                           \

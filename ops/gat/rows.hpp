@@ -10,12 +10,6 @@
 
 namespace atto::kernels {
 
-/// Beyond this many bytes of rows, those to come are fetched in advance.
-template <class T>
-std::int64_t fetch_ahead(const Csr& csr, std::int64_t width) {
-  return csr.columns * width * static_cast<std::int64_t>(sizeof(T)) > (1 << 20) ? 12 : 0;
-}
-
 /// Dropout of numbers [E,heads], for the edges of rows begin <= r < end.
 template <class Isa, class T>
 void drop_rows(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads, const GatOptions& o,

@@ -31,13 +31,18 @@ class RowScale final : public Op {
   Tensor forward(Inputs in) override {
     x_ = in[0];
     s_ = in[1];
-    return scaled(x_, s_);
+    cost_ = {.flops = static_cast<double>(x_.numel()), .bytes = static_cast<double>(2 * x_.bytes() + s_.bytes())};
+    Tensor y = scaled(x_, s_);
+    // What backward does not read may go; shape and type are still told.
+    if (!will_want(0)) s_.let_go();
+    if (!will_want(1)) x_.let_go();
+    return y;
   }
 
   void backward(const Tensor& gradient, Gradients& gradients) override {
     if (gradients.wants(0)) gradients.add(0, scaled(gradient, s_));
     if (gradients.wants(1)) {
-      Tensor ds = Tensor::empty(s_.shape(), s_.dtype(), s_.device());
+      Tensor ds = Tensor::empty(s_.shape(), s_.dtype(), gradient.device());
       dispatch(x_, "row_scale", [&]<class T>(auto device) {
         kernels::row_dot(device, x_.size(0), x_.size(1), gradient.data<T>(), x_.data<T>(), ds.data<T>());
       });
@@ -45,12 +50,11 @@ class RowScale final : public Op {
     }
   }
 
-  Cost cost() const override {
-    return {.flops = static_cast<double>(x_.numel()), .bytes = static_cast<double>(2 * x_.bytes() + s_.bytes())};
-  }
+  Cost cost() const override { return cost_; }
 
  private:
   Tensor x_, s_;
+  Cost cost_;
 };
 
 }  // namespace
