@@ -16,8 +16,8 @@
 namespace atto {
 
 /// Writes all parameters and buffers under their names ("layers.0.attention.query.weight", matrices [out,in]).
-/// NumericError for a value that is not finite: the file that was there before stays. With `only` those alone whose name
-/// matches() the pattern (an adapter's "lora.*").
+/// NumericError for a value that is not finite: the file that was there before stays. With `only` those alone whose
+/// name matches() the pattern (an adapter's "lora.*").
 void save_weights(const Model& model, const std::filesystem::path& path, const Metadata& metadata = {},
                   std::string_view only = "*");
 

@@ -18,7 +18,7 @@ struct LinearOptions {
 /// What may be added to a linear layer: a function of its input, before its activation.
 class LinearSocket final : public Socket {
  public:
-  Var weight;  ///< [out,in]
+  Var weight;                               ///< [out,in]
   std::function<Var(const Var& x)> addend;  ///< empty: none
 };
 

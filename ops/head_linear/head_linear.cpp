@@ -27,8 +27,8 @@ class HeadLinear final : public Op {
     weight_ = in[1];
     Tensor y = Tensor::empty(x_.shape().with(2, weight_.size(1)), x_.dtype(), x_.device());
     dispatch(x_, "head_linear", [&]<class T>(auto device) {
-      kernels::head_linear(device, x_.size(0), x_.size(1), weight_.size(1), x_.size(2), x_.data<T>(),
-                           weight_.data<T>(), in[2].defined() ? in[2].data<T>() : nullptr, y.data<T>());
+      kernels::head_linear(device, x_.size(0), x_.size(1), weight_.size(1), x_.size(2), x_.data<T>(), weight_.data<T>(),
+                           in[2].defined() ? in[2].data<T>() : nullptr, y.data<T>());
     });
     if (!will_want(1)) x_.let_go();
     if (!will_want(0)) weight_.let_go();
@@ -57,8 +57,7 @@ class HeadLinear final : public Op {
   Cost cost() const override {
     const auto n = static_cast<double>(x_.size(0)), h = static_cast<double>(x_.size(1)),
                i = static_cast<double>(x_.size(2)), o = static_cast<double>(weight_.size(1));
-    return {.flops = 2 * n * h * i * o,
-            .bytes = static_cast<double>(size_of(x_.dtype())) * h * (n * (i + o) + i * o)};
+    return {.flops = 2 * n * h * i * o, .bytes = static_cast<double>(size_of(x_.dtype())) * h * (n * (i + o) + i * o)};
   }
 
  private:

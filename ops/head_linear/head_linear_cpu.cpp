@@ -14,8 +14,7 @@ template <class F>
 void for_head_tiles(std::int64_t rows, std::int64_t heads, std::int64_t work, F&& f) {
   const std::int64_t tile = blas::tile_of(rows, work), tiles = (rows + tile - 1) / tile;
   parallel_for(tiles * heads, tile * work, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t t = first; t < last; ++t)
-      f(t % heads, t / heads * tile, std::min(rows, (t / heads + 1) * tile));
+    for (std::int64_t t = first; t < last; ++t) f(t % heads, t / heads * tile, std::min(rows, (t / heads + 1) * tile));
   });
 }
 
@@ -75,12 +74,12 @@ void head_linear_weight_gradient(Cpu, std::int64_t rows, std::int64_t heads, std
   if (slices > 1) sum_middle(1, slices, size, sums, dweight);
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                           \
-  template void head_linear(Cpu, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,          \
-                            const T*, T*);                                                                            \
-  template void head_linear_gradient(Cpu, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, \
-                                     T*);                                                                             \
-  template void head_linear_weight_gradient(Cpu, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*,    \
+#define ATTO_INSTANTIATE(T)                                                                                            \
+  template void head_linear(Cpu, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*, const T*, const T*, \
+                            T*);                                                                                       \
+  template void head_linear_gradient(Cpu, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,  \
+                                     T*);                                                                              \
+  template void head_linear_weight_gradient(Cpu, std::int64_t, std::int64_t, std::int64_t, std::int64_t, const T*,     \
                                             const T*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)

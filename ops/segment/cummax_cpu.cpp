@@ -51,8 +51,8 @@ void segment_cummax_gradient(Cpu, const Csr& segments, std::int64_t width, const
   });
 }
 
-#define ATTO_INSTANTIATE(T)                                                                                        \
-  template void segment_cummax(Cpu, const Csr&, std::int64_t, const T*, T*, std::int32_t*);                        \
+#define ATTO_INSTANTIATE(T)                                                                 \
+  template void segment_cummax(Cpu, const Csr&, std::int64_t, const T*, T*, std::int32_t*); \
   template void segment_cummax_gradient(Cpu, const Csr&, std::int64_t, const T*, const std::int32_t*, T*);
 ATTO_INSTANTIATE(float)
 ATTO_INSTANTIATE(double)

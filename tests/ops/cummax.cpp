@@ -45,10 +45,8 @@ OpCase cummax_case(const std::string& name, const Ragged& segments, std::int64_t
 
 const RegisterCases cases([] {
   return std::vector<OpCase>{
-      cummax_case("three segments", ragged({2, 5, 1}), 3),
-      cummax_case("no segments", Ragged(), 3),
-      cummax_case("empty segments", ragged({0, 3, 0, 0, 2, 0}), 2),
-      cummax_case("no columns", ragged({2, 1}), 0),
+      cummax_case("three segments", ragged({2, 5, 1}), 3),          cummax_case("no segments", Ragged(), 3),
+      cummax_case("empty segments", ragged({0, 3, 0, 0, 2, 0}), 2), cummax_case("no columns", ragged({2, 1}), 0),
       cummax_case("several threads", ragged({90, 1, 60}), 150),
   };
 });
@@ -56,7 +54,10 @@ const RegisterCases cases([] {
 const RegisterErrors errors([] {
   return std::vector<OpError>{{.op = "segment_cummax",
                                .name = "other rows",
-                               .call = [] { segment_cummax(uniform({4, 2}), Ragged::single(3)); },
+                               .call =
+                                   [] {
+                                     segment_cummax(uniform({4, 2}), Ragged::single(3));
+                                   },
                                .text = "segment_cummax: x: got [4,2], expected [N,...] with N = 3"}};
 });
 

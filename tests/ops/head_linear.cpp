@@ -29,7 +29,8 @@ OpCase head_linear_case(const std::string& name, const Shape& x, std::int64_t ou
       .expected = [](std::span<const Tensor> in) { return affine(in, false); },
       .magnitude = [](std::span<const Tensor> in) { return affine(in, true); },
       .k = 8,
-      .reference = [](std::span<const Var> in) { return head_linear_reference(in[0], in[1], in.size() > 2 ? in[2] : Var()); },
+      .reference =
+          [](std::span<const Var> in) { return head_linear_reference(in[0], in[1], in.size() > 2 ? in[2] : Var()); },
   };
   if (bias) c.inputs.push_back(uniform({x[1], outputs}, -1, 1, 3));
   return c;
@@ -53,11 +54,17 @@ const RegisterErrors errors([] {
   return std::vector<OpError>{
       {.op = "head_linear",
        .name = "other heads",
-       .call = [] { head_linear(uniform({3, 2, 4}), uniform({3, 5, 4}), {}); },
+       .call =
+           [] {
+             head_linear(uniform({3, 2, 4}), uniform({3, 5, 4}), {});
+           },
        .text = "head_linear: weight: got [3,5,4], expected [H,O,I] with H = 2, I = 4"},
       {.op = "head_linear",
        .name = "bias of one head",
-       .call = [] { head_linear(uniform({3, 2, 4}), uniform({2, 5, 4}), uniform({5})); },
+       .call =
+           [] {
+             head_linear(uniform({3, 2, 4}), uniform({2, 5, 4}), uniform({5}));
+           },
        .text = "head_linear: bias"},
   };
 });
