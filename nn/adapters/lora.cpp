@@ -72,8 +72,7 @@ Lora::~Lora() {
 
 Var Lora::addend(const Target& target, const Var& x) const {
   const auto here = enter();
-  const Var seen =
-      training() && options_.dropout > 0 ? dropout(x, options_.dropout, scope().dropout_stream()) : x;
+  const Var seen = training() && options_.dropout > 0 ? dropout(x, options_.dropout, scope().dropout_stream()) : x;
   return linear(linear(seen, target.a, {}), target.b, {}) * scale_;
 }
 
@@ -112,9 +111,10 @@ std::int64_t Lora::parameter_count() const {
 }
 
 void Lora::save(const std::filesystem::path& path) const {
-  save_weights(model_, path,
-               {{"adapter", "lora"}, {"rank", std::to_string(options_.rank)}, {"alpha", std::to_string(options_.alpha)}},
-               scope().path() + ".*");
+  save_weights(
+      model_, path,
+      {{"adapter", "lora"}, {"rank", std::to_string(options_.rank)}, {"alpha", std::to_string(options_.alpha)}},
+      scope().path() + ".*");
 }
 
 void Lora::load(const std::filesystem::path& path) {

@@ -14,16 +14,16 @@
 namespace atto {
 
 struct LoraOptions {
-  std::int64_t rank = 8;  ///< r
-  double alpha = 16;      ///< a: the addend is scaled by a / r
-  double dropout = 0;     ///< of the input of the addend, in training
+  std::int64_t rank = 8;                     ///< r
+  double alpha = 16;                         ///< a: the addend is scaled by a / r
+  double dropout = 0;                        ///< of the input of the addend, in training
   std::vector<std::string> targets = {"*"};  ///< patterns of the paths of linear layers; see matches()
   std::string name = "lora";                 ///< where the parameters are registered
 };
 
 /// y = x W^T + b + (a / r) Drop(x) A^T B^T on chosen linear layers (Hu et al. 2021, arXiv 2106.09685). A [r,in] begins
-/// uniform in +-1/sqrt(in), B [out,r] at zero, so the model begins as it was. Parameters NAME.PATH.a and NAME.PATH.b for
-/// a layer at PATH. The rest of the model is frozen by `model.freeze("*")` before, or by name afterwards.
+/// uniform in +-1/sqrt(in), B [out,r] at zero, so the model begins as it was. Parameters NAME.PATH.a and NAME.PATH.b
+/// for a layer at PATH. The rest of the model is frozen by `model.freeze("*")` before, or by name afterwards.
 ///
 ///     model.freeze("*");
 ///     Lora lora(model, {.rank = 8, .targets = {"*.attention.query", "*.attention.value"}});
