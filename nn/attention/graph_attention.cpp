@@ -58,12 +58,7 @@ AttentionSizes sizes_of(const AttentionOptions& o) {
 
 // [N, G W] -> [N, H, W]; with fewer heads than H each serves H / G neighbours.
 Var split_heads(const Var& x, std::int64_t heads, std::int64_t key_heads) {
-  const std::int64_t rows = x.size(0), width = x.size(1) / key_heads;
-  if (heads == key_heads) return reshape(x, Shape{rows, heads, width});
-  const std::int64_t group = heads / key_heads;
-  const Var repeated =
-      reshape(x, Shape{rows, key_heads, 1, width}) * Var(Tensor::full(Shape{group, 1}, 1.0, x.dtype()));
-  return reshape(repeated, Shape{rows, heads, width});
+  return repeat_heads(reshape(x, Shape{x.size(0), key_heads, x.size(1) / key_heads}), heads);
 }
 
 void list_edges(EdgeView& view, const Support& support) {

@@ -116,7 +116,7 @@ class PnaReduce final : public SlotModule {
   bool needs_unit_rows() const override { return true; }
   Var summands(const EdgeView& view) const override { return with_squares(view.value); }
   Var from_sums(const EdgeView& view, const Var& sums) const override {
-    return side_by_side(moments(sums, {}), maximum(view));
+    return side_by_side(moments(sums, {}), repeat_heads(maximum(view), sums.size(1)));
   }
 
  private:

@@ -45,6 +45,9 @@ struct AttentionSizes {
   std::int64_t source_channels = 0;  ///< C_src, of the sending nodes
 };
 
+/// [N,G,W] -> [N,heads,W]: each of G heads heads / G times in a row (grouped queries).
+Var repeat_heads(const Var& x, std::int64_t heads);
+
 /// The fused operations that stand for whole combinations of slots.
 enum class FusedOp { ragged_attention, gat, gatv2 };
 std::string_view name_of(FusedOp op);
