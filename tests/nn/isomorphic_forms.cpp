@@ -256,4 +256,31 @@ TEST_CASE("feed-forward networks over a map: at their beginning, and over a map 
   CHECK(same(with_hops, times(hops(x, loops, ones).value(), 2.6)) == "");
 }
 
+TEST_CASE("MultiHop: two hops of a map are one hop of its square, and three of its cube") {
+  const Model model({.seed = 1, .dtype = DType::float64});
+  const MultiHop hops(model, 4, {.heads = 2, .inner = 3});
+  const Graph all = Support::pairs(Ragged::single(3)).graph();  // edge j -> i is number 3 i + j
+  const Tensor x = uniform(Shape{3, 4}), a = uniform(Shape{9, 2}, -1, 1, 2);
+  const auto product = [](const Tensor& f, const Tensor& g) {
+    return tabulate(Shape{9, 2}, [&](std::int64_t n) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < 3; ++k)
+        sum += f.data<double>()[(n / 6 * 3 + k) * 2 + n % 2] * g.data<double>()[(k * 3 + n / 2 % 3) * 2 + n % 2];
+      return sum;
+    });
+  };
+  const auto with = [&](std::int64_t hop, const Tensor& map) {
+    const Tensor weights = model.parameter("hops").value();
+    weights.fill(0);
+    weights.rows(hop - 1, hop).fill(1);
+    return hops(x, all, map).value();
+  };
+  const auto same = [](const Tensor& got, const Tensor& expected) {
+    return mismatch(got, expected, Tensor::full(expected.shape(), 1e-3, DType::float64), 1e-12);
+  };
+  CHECK(same(with(2, a), with(1, product(a, a))) == "");
+  CHECK(same(with(3, a), with(1, product(a, product(a, a)))) == "");
+  CHECK(same(with(1, a), with(1, product(a, a))) != "");
+}
+
 }  // namespace atto::test
