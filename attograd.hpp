@@ -79,6 +79,8 @@
 #include "nn/scope.hpp"
 #include "nn/snapshot.hpp"
 #include "nn/summary.hpp"
+#include "nn/text/tokenizer.hpp"
+#include "nn/text/train_byte_pairs.hpp"
 #include "nn/train/metrics_log.hpp"
 #include "nn/train/objective.hpp"
 #include "nn/train/progress.hpp"
