@@ -24,6 +24,8 @@ enum class Projection {
   tied,       ///< W_q = W_k, and W_v
   key_value,  ///< W_q, and W_k = W_v (GATv2)
   shared,     ///< one matrix for all three (GAT)
+  query_key,  ///< W_q and W_k; values are the nodes as they are (GIN-Attention); needs source_channels = heads x
+              ///< head_width
   none,       ///< the nodes as they are; needs channels = heads x head_width
 };
 
@@ -87,11 +89,26 @@ class GraphAttention : public Module {
   /// spmm, composed: ...".
   std::string plan(const Support& support) const;
 
+  /// The weights a_e [E,H] of a call as a value on the tape, in the order of support.graph(), through the lowering and
+  /// without dropout: for what computes with the map itself.
+  Var map(const AttentionInputs& inputs, const Support& support) const;
+  Var map(const Var& x, const Support& support) const {
+    return map(AttentionInputs{.query = x, .source = {}, .value = {}, .edge = {}}, support);
+  }
   /// The weights a_e [E,H] of a call, in the order of support.graph(), through the lowering and without dropout.
   Tensor weights(const AttentionInputs& inputs, const Support& support) const;
   /// The weights of the last call made after keep_last_call(true); StateError when there was none.
   Tensor weights() const;
   void keep_last_call(bool keep);
+  /// That call.
+  const std::pair<AttentionInputs, Support>& last_call() const;
+
+  /// The parts of map(): queries, keys and values of a call with all heads, not listed as edges yet, and the weights of
+  /// the edges that a view lists, which may be some rows of the whole (row_tiles.hpp) if by_row().
+  EdgeView view(const AttentionInputs& inputs, const Support& support) const { return project(inputs, support); }
+  Var map(const EdgeView& listed) const { return edge_weights(listed); }
+  bool by_row() const;
+  std::int64_t heads() const noexcept { return options_.heads; }
 
  private:
   EdgeView project(const AttentionInputs& inputs, const Support& support) const;
@@ -106,9 +123,10 @@ class GraphAttention : public Module {
 
   AttentionOptions options_;
   AttentionSizes sizes_;
+  SlotPointer normaliser_;  // before the projections, which it may want for several maps
   std::optional<Linear> query_, key_, value_, output_;
   Parameter bias_;
-  SlotPointer score_, pair_, normaliser_, gate_, aggregator_, finish_;
+  SlotPointer score_, pair_, gate_, aggregator_, finish_;
   mutable std::optional<std::pair<AttentionInputs, Support>> last_call_;
   bool keep_last_call_ = false;
 };
