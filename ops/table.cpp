@@ -19,6 +19,7 @@
 #include "ops/pointwise/pointwise.hpp"
 #include "ops/ragged_attention/ragged_attention.hpp"
 #include "ops/reduce/reduce.hpp"
+#include "ops/rotary/rotary.hpp"
 #include "ops/segment/segment.hpp"
 #include "ops/shape/shape.hpp"
 #include "ops/skeleton/row_scale.hpp"
@@ -37,6 +38,7 @@ std::span<const Schema* const> op_table() {
         &gated_conv_schema,
         &hop_decay_schema,
         &ragged_attention_schema,
+        &rotary_schema,
         // arithmetic and reductions
         &add_schema,
         &sub_schema,

@@ -34,6 +34,9 @@ AttentionOptions with_defaults(AttentionOptions o, const Scope& scope) {
   }
   if (o.heads % o.key_heads != 0)
     refuse(scope, "key_heads", std::to_string(o.key_heads), "a divisor of heads = " + std::to_string(o.heads));
+  if (o.rotary && o.rotary->width() != o.head_width)
+    refuse(scope, "rotary", "width " + std::to_string(o.rotary->width()),
+           "head_width = " + std::to_string(o.head_width));
   if (!(o.dropout >= 0 && o.dropout < 1)) refuse(scope, "dropout", std::to_string(o.dropout), "0 <= dropout < 1");
   const bool one_matrix = o.projection == Projection::tied || o.projection == Projection::shared;
   if (one_matrix && (o.key_heads != o.heads || o.source_channels != o.channels))
@@ -52,14 +55,26 @@ AttentionSizes sizes_of(const AttentionOptions& o) {
           .edge_channels = o.edge_channels};
 }
 
-// [N, G W] -> [N, H, W]; with fewer heads than H each serves H / G neighbours.
-Var split_heads(const Var& x, std::int64_t heads, std::int64_t key_heads) {
-  const std::int64_t rows = x.size(0), width = x.size(1) / key_heads;
-  if (heads == key_heads) return reshape(x, Shape{rows, heads, width});
-  const std::int64_t group = heads / key_heads;
+// [N, H W] -> [N, H, W]
+Var split_heads(const Var& x, std::int64_t heads) {
+  return reshape(x, Shape{x.size(0), heads, x.size(1) / heads});
+}
+
+// [N, G, W] -> [N, H, W]: with fewer heads than H each serves H / G neighbours.
+Var repeat_heads(const Var& x, std::int64_t heads) {
+  const std::int64_t rows = x.size(0), key_heads = x.size(1), width = x.size(2);
+  if (heads == key_heads) return x;
   const Var repeated =
-      reshape(x, Shape{rows, key_heads, 1, width}) * Var(Tensor::full(Shape{group, 1}, 1.0, x.dtype()));
+      reshape(x, Shape{rows, key_heads, 1, width}) * Var(Tensor::full(Shape{heads / key_heads, 1}, 1.0, x.dtype()));
   return reshape(repeated, Shape{rows, heads, width});
+}
+
+// What operations take that know nothing of grouped queries.
+EdgeView with_all_heads(EdgeView view) {
+  const bool one = view.value.node() == view.key.node();
+  view.key = repeat_heads(view.key, view.query.size(1));
+  view.value = one ? view.key : repeat_heads(view.value, view.query.size(1));
+  return view;
 }
 
 // [N, H, W] -> [N, H W]
@@ -82,7 +97,7 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
   const AttentionOptions& o = options_;
   const std::int64_t query_width = o.heads * o.head_width, key_width = o.key_heads * o.head_width;
   const auto linear = [&](std::optional<Linear>& slot, const char* name, std::int64_t in, std::int64_t out, bool bias) {
-    LinearOptions like_query{.bias = bias};
+    LinearOptions like_query{.bias = bias, .weight_init = o.weight_init, .bias_init = o.bias_init};
     if (o.same_start && query_ && in == o.channels && out == query_width) {
       like_query.weight_init = init::values(query_->weight().value());
       if (bias) like_query.bias_init = init::values(query_->bias().value());
@@ -110,11 +125,12 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
 
 Var GraphAttention::operator()(const AttentionInputs& inputs, const Support& support) const {
   const auto here = enter();
-  if (keep_last_call_) last_call_.emplace(inputs, support);
+  if (keep_last_call_ && inputs.cache == nullptr) last_call_.emplace(inputs, support);
   EdgeView view = project(inputs, support);
   const std::optional<FusedOp> op = fused_op(support);
   // GATv2's op reads values and keys from one tensor; whether they are one is known only now.
   if (!op || (*op == FusedOp::gatv2 && view.value.node() != view.key.node())) return lower(view, support);
+  if (*op != FusedOp::ragged_attention) view = with_all_heads(std::move(view));
   if (finish_->name().empty() && options_.output == Output::bias)
     return flat(run(*op, view, support, reshape(bias_, Shape{options_.heads, sizes_.value_width})));
   const Var heads = run(*op, view, support, {});
@@ -146,16 +162,18 @@ Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support
   return biased(gatv2(support.graph(), view.key, view.query, form.vector, form.edge, options));
 }
 
-Var GraphAttention::lowered(const AttentionInputs& inputs, const Support& support) const {
+Var GraphAttention::lowered(const AttentionInputs& inputs, const Support& support, Var* map) const {
   const auto here = enter();
-  return lower(project(inputs, support), support);
+  return lower(project(inputs, support), support, map);
 }
 
-Var GraphAttention::lower(EdgeView view, const Support& support) const {
+Var GraphAttention::lower(EdgeView view, const Support& support, Var* map) const {
+  view = with_all_heads(std::move(view));
   view.graph = support.graph();
   view.buckets = support.edge_buckets();
   Var weights = edge_weights(view);
   if (training() && options_.dropout > 0) weights = dropout(weights, options_.dropout, scope().dropout_stream());
+  if (map != nullptr) *map = weights;
   return combine((*finish_)(view, (*aggregator_)(view, weights)));
 }
 
@@ -181,8 +199,9 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
                         .hint = "the rows are those of the support"});
   };
   expect("query", inputs.query, support.num_dst(), options_.channels);
-  expect("source", source, support.num_src(), options_.source_channels);
-  expect("value", value, support.num_src(), options_.source_channels);
+  const std::int64_t source_rows = inputs.cache != nullptr ? support.num_dst() : support.num_src();
+  expect("source", source, source_rows, options_.source_channels);
+  expect("value", value, source_rows, options_.source_channels);
 
   EdgeView view;
   view.self = inputs.query;
@@ -199,10 +218,21 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
   const Var& projected_value = key_serves_value && value.node() == source.node() ? key
                                : key_serves_value ? apply_to(query_serves_key ? query_ : key_, value)
                                                   : apply_to(value_, value);
-  view.query = split_heads(query, options_.heads, options_.heads);
-  view.key = key.node() == query.node() ? view.query : split_heads(key, options_.heads, options_.key_heads);
-  view.value = projected_value.node() == key.node() ? view.key
-                                                    : split_heads(projected_value, options_.heads, options_.key_heads);
+  view.query = split_heads(query, options_.heads);
+  view.key = key.node() == query.node() ? view.query : split_heads(key, options_.key_heads);
+  view.value =
+      projected_value.node() == key.node() ? view.key : split_heads(projected_value, options_.key_heads);
+  if (options_.rotary) {
+    const RotaryEmbedding& rotary = *options_.rotary;
+    const std::int64_t count = support.keys().longest();
+    const Tensor positions = query_positions(support.queries(), support.keys());
+    view.query = rotary(view.query, positions, count);
+    view.key = rotary(view.key, inputs.cache != nullptr ? positions : key_positions(support.keys()), count);
+  }
+  if (inputs.cache != nullptr) {
+    view.key = inputs.cache->keys(view.key);
+    view.value = inputs.cache->values(view.value);
+  }
   return view;
 }
 
@@ -247,11 +277,14 @@ std::string GraphAttention::plan(const Support& support) const {
 void GraphAttention::check_support(const Support& support) const {
   if (options_.causal && support.kind() != Support::Kind::causal)
     refuse(scope(), "support", support.name(), "causal", "this attention was built with .causal = true");
+  if (options_.rotary && support.kind() == Support::Kind::edges)
+    refuse(scope(), "support", support.name(), "pairs or causal",
+           "rotary positions are places in a sequence, and edges have none");
 }
 
 Tensor GraphAttention::weights(const AttentionInputs& inputs, const Support& support) const {
   const NoGrad no_grad;
-  EdgeView view = project(inputs, support);
+  EdgeView view = with_all_heads(project(inputs, support));
   view.graph = support.graph();
   view.buckets = support.edge_buckets();
   return edge_weights(view).value();
