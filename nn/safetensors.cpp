@@ -29,7 +29,8 @@ float float_of_bf16(std::uint16_t bits) {
 
 // Sign, 5 bits of exponent with bias 15, 10 of fraction.
 float float_of_f16(std::uint16_t bits) {
-  const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16, exponent = (bits >> 10) & 31u, fraction = bits & 1023u;
+  const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16, exponent = (bits >> 10) & 31u,
+                      fraction = bits & 1023u;
   if (exponent == 0) {  // zero, or fraction 2^-24
     const float size = static_cast<float>(fraction) * 0x1p-24f;
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(size) | sign);

@@ -220,8 +220,7 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
                                                   : apply_to(value_, value);
   view.query = split_heads(query, options_.heads);
   view.key = key.node() == query.node() ? view.query : split_heads(key, options_.key_heads);
-  view.value =
-      projected_value.node() == key.node() ? view.key : split_heads(projected_value, options_.key_heads);
+  view.value = projected_value.node() == key.node() ? view.key : split_heads(projected_value, options_.key_heads);
   if (options_.rotary) {
     const RotaryEmbedding& rotary = *options_.rotary;
     const std::int64_t count = support.keys().longest();

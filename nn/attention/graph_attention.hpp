@@ -60,7 +60,7 @@ struct AttentionOptions {
   std::optional<RotaryEmbedding> rotary = std::nullopt;
   Initialiser weight_init = {};  ///< of the projections; empty: uniform in +-1/sqrt(in)
   Initialiser bias_init = {};    ///< likewise
-  bool causal = false;      ///< refuses slots that look ahead and supports that are not causal
+  bool causal = false;           ///< refuses slots that look ahead and supports that are not causal
 };
 
 /// What an attention is called with. `source` and `value` default to `query`.

@@ -21,8 +21,7 @@ struct RotaryEmbedding::State {
   }
 };
 
-RotaryEmbedding::RotaryEmbedding(std::int64_t width, const RotaryOptions& options)
-    : state_(std::make_shared<State>()) {
+RotaryEmbedding::RotaryEmbedding(std::int64_t width, const RotaryOptions& options) : state_(std::make_shared<State>()) {
   state_->width = width;
   state_->options = options;
   state_->frequencies = rotary_frequencies(width, options.theta, options.scaling);

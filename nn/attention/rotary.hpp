@@ -16,8 +16,9 @@ struct RotaryOptions {
   RotaryScaling scaling = {};
 };
 
-/// Turns the rows of queries and keys by their positions (ops/rotary). A handle: copies share one table of angles, which
-/// holds the positions asked for so far, so the layers of a model that are built from one options struct share it.
+/// Turns the rows of queries and keys by their positions (ops/rotary). A handle: copies share one table of angles,
+/// which holds the positions asked for so far, so the layers of a model that are built from one options struct share
+/// it.
 class RotaryEmbedding {
  public:
   /// `width` is that of a head, D. ValueError as rotary_frequencies().

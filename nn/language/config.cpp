@@ -93,7 +93,8 @@ class Keys {
     fail(key, "is missing");
   }
   static std::string shown(const json& value) {
-    return value.is_structured() ? value.type_name() : in_quotes(value.dump(-1, ' ', true, json::error_handler_t::replace));
+    return value.is_structured() ? value.type_name()
+                                 : in_quotes(value.dump(-1, ' ', true, json::error_handler_t::replace));
   }
 
   json object_;
@@ -178,28 +179,27 @@ std::string to_json(const LanguageModelOptions& o) {
   if (o.attention) refuse("attention", "a function");
   if (o.feed_forward.name().empty()) refuse("feed_forward", "a block without a name");
   const RotaryScaling& s = o.rotary.scaling;
-  const nlohmann::ordered_json object{
-      {"vocabulary", o.vocabulary},
-      {"channels", o.channels},
-      {"layers", o.layers},
-      {"heads", o.heads},
-      {"key_heads", o.key_heads},
-      {"head_width", o.head_width},
-      {"hidden", o.hidden},
-      {"tied", o.tied},
-      {"attention_bias", o.attention_bias},
-      {"feed_forward_bias", o.feed_forward_bias},
-      {"epsilon", o.epsilon},
-      {"attention_dropout", o.attention_dropout},
-      {"feed_forward", o.feed_forward.name()},
-      {"rotary",
-       {{"theta", o.rotary.theta},
-        {"pairs", kPairs.name(o.rotary.pairs)},
-        {"rope_type", kScalings.name(s.kind)},
-        {"factor", s.factor},
-        {"low_freq_factor", s.low},
-        {"high_freq_factor", s.high},
-        {"original_max_position_embeddings", s.original_length}}}};
+  const nlohmann::ordered_json object{{"vocabulary", o.vocabulary},
+                                      {"channels", o.channels},
+                                      {"layers", o.layers},
+                                      {"heads", o.heads},
+                                      {"key_heads", o.key_heads},
+                                      {"head_width", o.head_width},
+                                      {"hidden", o.hidden},
+                                      {"tied", o.tied},
+                                      {"attention_bias", o.attention_bias},
+                                      {"feed_forward_bias", o.feed_forward_bias},
+                                      {"epsilon", o.epsilon},
+                                      {"attention_dropout", o.attention_dropout},
+                                      {"feed_forward", o.feed_forward.name()},
+                                      {"rotary",
+                                       {{"theta", o.rotary.theta},
+                                        {"pairs", kPairs.name(o.rotary.pairs)},
+                                        {"rope_type", kScalings.name(s.kind)},
+                                        {"factor", s.factor},
+                                        {"low_freq_factor", s.low},
+                                        {"high_freq_factor", s.high},
+                                        {"original_max_position_embeddings", s.original_length}}}};
   return object.dump();
 }
 

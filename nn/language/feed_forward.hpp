@@ -46,9 +46,10 @@ using FeedForwardPointer = std::shared_ptr<const FeedForwardModule>;
 class FeedForwardChoice {
  public:
   template <class S>
-  requires(!std::same_as<S, FeedForwardChoice>&& requires(const S& s, const Scope& scope, const FeedForwardSizes& sizes) {
-    { s.build(scope, sizes) } -> std::convertible_to<FeedForwardPointer>;
-  }) FeedForwardChoice(S choice)  // NOLINT: meant to convert
+  requires(!std::same_as<S, FeedForwardChoice> &&
+           requires(const S& s, const Scope& scope, const FeedForwardSizes& sizes) {
+             { s.build(scope, sizes) } -> std::convertible_to<FeedForwardPointer>;
+           }) FeedForwardChoice(S choice)  // NOLINT: meant to convert
       : build_([choice = std::move(choice)](const Scope& scope, const FeedForwardSizes& sizes) {
           return FeedForwardPointer(choice.build(scope, sizes));
         }) {

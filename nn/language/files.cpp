@@ -84,9 +84,8 @@ OwnedLanguageModel build(const LanguageModelOptions& options, const ModelOptions
 std::vector<detail::PublishedTensor> detail::llama_tensors(const LanguageModelOptions& o) {
   const std::int64_t width = o.head_width > 0 ? o.head_width : o.channels / o.heads;
   const std::int64_t query = o.heads * width, key = (o.key_heads > 0 ? o.key_heads : o.heads) * width;
-  std::vector<PublishedTensor> all{
-      {"model.embed_tokens.weight", "embedding.weight", Shape{o.vocabulary, o.channels}},
-      {"model.norm.weight", "norm.weight", Shape{o.channels}}};
+  std::vector<PublishedTensor> all{{"model.embed_tokens.weight", "embedding.weight", Shape{o.vocabulary, o.channels}},
+                                   {"model.norm.weight", "norm.weight", Shape{o.channels}}};
   if (!o.tied) all.push_back({"lm_head.weight", "head.weight", Shape{o.vocabulary, o.channels}});
   struct Matrix {
     const char *published, *name;
@@ -211,13 +210,13 @@ OwnedLanguageModel load_language_model(const std::filesystem::path& path, const 
     for (const detail::TensorEntry& entry : reader.header().entries)
       elements += static_cast<double>(entry.shape.numel());
     const double channels = static_cast<double>(options.channels), layers = static_cast<double>(options.layers);
-    const double width = static_cast<double>(options.heads) *
-                         static_cast<double>(options.head_width > 0 ? options.head_width
-                                                                    : options.channels / options.heads);
-    const double hidden = options.hidden > 0 && options.feed_forward.name() != "none" &&
-                                  options.feed_forward.name() != "linear"
-                              ? static_cast<double>(options.hidden)
-                              : 0;
+    const double width =
+        static_cast<double>(options.heads) *
+        static_cast<double>(options.head_width > 0 ? options.head_width : options.channels / options.heads);
+    const double hidden =
+        options.hidden > 0 && options.feed_forward.name() != "none" && options.feed_forward.name() != "linear"
+            ? static_cast<double>(options.hidden)
+            : 0;
     if (static_cast<double>(options.vocabulary) * channels + layers * channels * (width + hidden) > elements)
       throw FileError(path.string(), "header", "is said to hold a model larger than the file");
   }

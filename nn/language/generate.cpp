@@ -15,11 +15,8 @@ namespace {
 
 void check(const SamplingOptions& o) {
   const auto refuse = [](const char* argument, double got, const char* expected) {
-    throw ValueError({.op = "generate",
-                      .argument = argument,
-                      .got = std::to_string(got),
-                      .expected = expected,
-                      .hint = {}});
+    throw ValueError(
+        {.op = "generate", .argument = argument, .got = std::to_string(got), .expected = expected, .hint = {}});
   };
   if (!(o.temperature > 0)) refuse("temperature", o.temperature, "more than 0; greedy takes the most likely token");
   if (o.top_k < 0) refuse("top_k", static_cast<double>(o.top_k), "at least 0");
@@ -140,8 +137,7 @@ std::vector<Tokens> generate(const LanguageModel& model, std::span<const Tokens>
       const auto row = static_cast<std::int64_t>(i);
       const Tensor own = logits.rows(row, row + 1).reshape({-1});
       const RandomStream random{.seed = options.seed, .stream = static_cast<std::uint64_t>(text)};
-      const std::int32_t token =
-          choose_token(own, options.sampling, random.uniform(static_cast<std::uint64_t>(step)));
+      const std::int32_t token = choose_token(own, options.sampling, random.uniform(static_cast<std::uint64_t>(step)));
       texts.all[text].push_back(token);
       if (options.on_token) options.on_token(input.texts[i], token, own);
       texts.done[text] = std::find(options.stop.begin(), options.stop.end(), token) != options.stop.end();

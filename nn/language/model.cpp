@@ -90,8 +90,7 @@ LanguageModel::LanguageModel(const Scope& scope, const LanguageModelOptions& opt
                          o.epsilon);
   }
   if (!o.tied)
-    head_.emplace(scope / "head", o.channels, o.vocabulary,
-                  LinearOptions{.bias = false, .weight_init = weights(o)});
+    head_.emplace(scope / "head", o.channels, o.vocabulary, LinearOptions{.bias = false, .weight_init = weights(o)});
 }
 
 Var LanguageModel::states(const Tensor& tokens, const Ragged& sequences) const {

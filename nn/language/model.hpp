@@ -55,8 +55,8 @@ class DecoderLayer : public Module {
 /// A decoder as Llama has it (Touvron et al. 2023): embedding, layers with rotary positions and causal attention, norm,
 /// head. Tokens int32 or int64 [N], sequences side by side without padding, each from position 0 -> logits [N,V]. A
 /// batch without tokens gives no rows. IndexError for a token outside the vocabulary, ShapeError when tokens and
-/// sequences differ. Cost per token and layer: 2 (2 D H d + 2 D G d + 3 D I) FLOP in the products and 4 n H d / 2 in the
-/// attention of a sequence of n; 2 D V in the head.
+/// sequences differ. Cost per token and layer: 2 (2 D H d + 2 D G d + 3 D I) FLOP in the products and 4 n H d / 2 in
+/// the attention of a sequence of n; 2 D V in the head.
 class LanguageModel : public Module {
  public:
   LanguageModel(const Scope& scope, const LanguageModelOptions& options);

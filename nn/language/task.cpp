@@ -12,11 +12,8 @@ namespace atto {
 Prediction predict(const LanguageModel& model, const TokenData& data, std::span<const std::int64_t> chosen,
                    std::int64_t batch) {
   if (batch < 1)
-    throw ValueError({.op = "predict",
-                      .argument = "batch",
-                      .got = std::to_string(batch),
-                      .expected = "at least 1",
-                      .hint = {}});
+    throw ValueError(
+        {.op = "predict", .argument = "batch", .got = std::to_string(batch), .expected = "at least 1", .hint = {}});
   const NoGrad no_grad;
   RunningMean mean;
   std::int64_t tokens = 0;

@@ -30,8 +30,8 @@ class TokenData {
   /// Windows of one stream: `length` tokens each, the last one shorter; each begins with the last target of the one
   /// before. The validation part is the end of the stream. ValueError for options out of range or a negative token.
   static TokenData windows(std::vector<std::int32_t> tokens, const TokenDataOptions& options = {});
-  /// Documents packed into samples of at most `length` tokens (best fit, longest first); longer ones are cut as a stream
-  /// is, and those of fewer than two tokens have nothing to predict. The validation part is the last documents.
+  /// Documents packed into samples of at most `length` tokens (best fit, longest first); longer ones are cut as a
+  /// stream is, and those of fewer than two tokens have nothing to predict. The validation part is the last documents.
   static TokenData documents(std::span<const std::vector<std::int32_t>> documents,
                              const TokenDataOptions& options = {});
 

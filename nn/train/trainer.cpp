@@ -8,6 +8,7 @@
 #include "autograd/tape.hpp"
 #include "core/error.hpp"
 #include "graph/rows.hpp"
+#include "ops/arithmetic/arithmetic.hpp"
 
 namespace atto {
 namespace {
@@ -32,8 +33,8 @@ double seconds_now() {
 
 }  // namespace
 
-Trainer::Trainer(const Model& root, std::shared_ptr<const TrainingTask> task, const Split& split, const Objective& objective,
-                 const TrainerOptions& options)
+Trainer::Trainer(const Model& root, std::shared_ptr<const TrainingTask> task, const Split& split,
+                 const Objective& objective, const TrainerOptions& options)
     : root_(root),
       task_(std::move(task)),
       split_(split),
@@ -106,8 +107,8 @@ double Trainer::step() {
   double mean = 0;
   root_.zero_grad();
   for (std::size_t begin = 0; begin < batch.size(); begin += part) {
-    const auto [outputs, wanted] = task_->run(batch.subspan(begin, std::min(part, batch.size() - begin)),
-                                              root_.scope().dropout_stream());
+    const auto [outputs, wanted] =
+        task_->run(batch.subspan(begin, std::min(part, batch.size() - begin)), root_.scope().dropout_stream());
     Var loss = objective_.loss(outputs, wanted);
     if (part < batch.size()) loss = loss * (targets > 0 ? static_cast<double>(wanted.size(0)) / targets : 0);
     if (!std::isfinite(loss.item()))

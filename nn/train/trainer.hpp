@@ -108,7 +108,8 @@ class Trainer {
   std::vector<std::int64_t> order_;  // of the training samples in this epoch
   double seconds_ = 0;               // of this epoch's steps
   Tensor sums_;                      // float64 [2]: loss times targets, targets, of this epoch
-  Tensor outputs_;  // of the training samples in this epoch, in the order of the steps; no rows where the loss tells all
+  Tensor
+      outputs_;  // of the training samples in this epoch, in the order of the steps; no rows where the loss tells all
 };
 
 }  // namespace atto

@@ -36,14 +36,15 @@ OpCase rotary_case(const std::string& name, const Shape& shape, RotaryPairs pair
       return magnitude ? std::abs(own) + std::abs(other) + 1e-3 : own + other;
     });
   };
-  return {.op = "rotary",
-          .name = name,
-          .inputs = {uniform(shape)},
-          .run = [=](std::span<const Var> in) { return rotary(in[0], positions, table(in[0]), pairs); },
-          .expected = [=](std::span<const Tensor> in) { return turned(in, false); },
-          .magnitude = [=](std::span<const Tensor> in) { return turned(in, true); },
-          .k = 4,
-          .reference = [=](std::span<const Var> in) { return rotary_reference(in[0], positions, table(in[0]), pairs); }};
+  return {
+      .op = "rotary",
+      .name = name,
+      .inputs = {uniform(shape)},
+      .run = [=](std::span<const Var> in) { return rotary(in[0], positions, table(in[0]), pairs); },
+      .expected = [=](std::span<const Tensor> in) { return turned(in, false); },
+      .magnitude = [=](std::span<const Tensor> in) { return turned(in, true); },
+      .k = 4,
+      .reference = [=](std::span<const Var> in) { return rotary_reference(in[0], positions, table(in[0]), pairs); }};
 }
 
 const RegisterCases cases([] {
@@ -96,8 +97,7 @@ TEST_CASE("rotary: the published example in both conventions") {
 TEST_CASE("rotary: frequencies of long contexts, llama3 and linear") {
   const Tensor plain = rotary_frequencies(128, 5e5);
   const Tensor scaled = rotary_frequencies(
-      128, 5e5,
-      {.kind = RotaryScaling::Kind::llama3, .factor = 32, .low = 1, .high = 4, .original_length = 8192});
+      128, 5e5, {.kind = RotaryScaling::Kind::llama3, .factor = 32, .low = 1, .high = 4, .original_length = 8192});
   const std::vector<double> blended{.809757884534, .605572754534, .439240028739,
                                     .303742523752, .193363921045, .103447609030};
   for (std::size_t k = 0; k < 64; ++k) {
