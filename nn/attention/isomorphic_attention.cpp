@@ -3,23 +3,19 @@
 namespace atto {
 namespace {
 
-AttentionOptions adjusted(AttentionOptions options, const std::function<void(AttentionOptions&)>& more) {
-  if (more) more(options);
-  return options;
+template <class Options>
+AttentionOptions attention_options(std::int64_t channels, std::int64_t key_heads, const Options& o) {
+  AttentionOptions attention{.channels = channels, .heads = o.heads, .key_heads = key_heads};
+  attention.bias = false;
+  attention.dropout = o.dropout;
+  attention.causal = o.causal;
+  return attention;
 }
 
-AttentionOptions gin_options(std::int64_t channels, const GinAttentionOptions& o) {
-  return {.channels = channels,
-          .heads = o.heads,
-          .score = o.score,
-          .normaliser = o.normaliser,
-          .gate = o.gate,
-          .finish = o.gin,
-          .projection = Projection::query_key,
-          .output = o.output ? Output::linear : Output::none,
-          .bias = false,
-          .dropout = o.dropout,
-          .causal = o.causal};
+template <class Options>
+AttentionOptions filled(AttentionOptions attention, const Options& options) {
+  fill_slots(attention, options);
+  return attention;
 }
 
 // Modes whose weights are above 0 wherever the support lists a pair.
@@ -29,41 +25,42 @@ bool above_zero(const PnaAttentionOptions& o) {
          o.mode == "flowthreshold" || o.mode == "softplus_below_binary_above";
 }
 
-AttentionOptions pna_options(std::int64_t channels, const PnaAttentionOptions& o) {
-  AttentionOptions options{.channels = channels, .heads = o.heads, .key_heads = o.key_heads};
-  if (o.softmax) options.normaliser = Softmax{.temperature = o.temperature};
-  else options.normaliser = ReluNormaliser{};
-  options.gate = adjacency_gate(o.mode, o.adjacency);
-  if (o.lm) options.aggregator = PnaLm{.threshold = o.adjacency.threshold};
-  else
-    options.aggregator = Pna{.maximum = o.maximum,
-                             .neighbours = above_zero(o) ? Neighbours::listed : Neighbours::positive,
-                             .empty = o.empty};
-  options.finish = PerHead{.multiplier = o.multiplier};
-  options.bias = false;
-  options.dropout = o.dropout;
-  options.causal = o.causal;
-  return options;
-}
-
 }  // namespace
 
+void fill_slots(AttentionOptions& attention, const GinAttentionOptions& o) {
+  attention.score = o.score;
+  attention.normaliser = o.normaliser;
+  attention.gate = o.gate;
+  attention.finish = o.gin;
+  attention.projection = Projection::query_key;
+  attention.output = o.output ? Output::linear : Output::none;
+}
+
+void fill_slots(AttentionOptions& attention, const PnaAttentionOptions& o) {
+  if (o.softmax) attention.normaliser = Softmax{.temperature = o.temperature};
+  else attention.normaliser = ReluNormaliser{};
+  attention.gate = adjacency_gate(o.mode, o.adjacency);
+  if (o.lm) attention.aggregator = PnaLm{.threshold = o.adjacency.threshold};
+  else
+    attention.aggregator = Pna{.maximum = o.maximum,
+                               .neighbours = above_zero(o) ? Neighbours::listed : Neighbours::positive,
+                               .empty = o.empty};
+  attention.finish = PerHead{.multiplier = o.multiplier};
+}
+
 GinAttention::GinAttention(const Scope& scope, std::int64_t channels, const GinAttentionOptions& options)
-    : Module(scope), attention_(scope, adjusted(gin_options(channels, options), options.more)) {}
+    : Module(scope), attention_(scope, filled(attention_options(channels, 0, options), options)) {}
 
 PnaAttention::PnaAttention(const Scope& scope, std::int64_t channels, const PnaAttentionOptions& options)
-    : Module(scope), attention_(scope, adjusted(pna_options(channels, options), options.more)) {}
+    : Module(scope), attention_(scope, filled(attention_options(channels, options.key_heads, options), options)) {}
 
 DifferentialAttention::DifferentialAttention(const Scope& scope, std::int64_t channels,
                                              const DifferentialAttentionOptions& o)
-    : Module(scope),
-      attention_(scope, adjusted({.channels = channels,
-                                  .heads = o.heads,
-                                  .key_heads = o.key_heads,
-                                  .normaliser = o.differential,
-                                  .bias = o.bias,
-                                  .dropout = o.dropout,
-                                  .causal = o.causal},
-                                 o.more)) {}
+    : Module(scope), attention_(scope, [&] {
+        AttentionOptions attention = attention_options(channels, o.key_heads, o);
+        attention.normaliser = o.differential;
+        attention.bias = o.bias;
+        return attention;
+      }()) {}
 
 }  // namespace atto

@@ -1,7 +1,6 @@
 #pragma once
 // Graph-aware isomorphic attention (Buehler, arXiv 2501.02393), and the differential attention that it can be built on.
 
-#include <functional>
 #include <string>
 
 #include "nn/attention/adjacency_gates.hpp"
@@ -18,11 +17,14 @@ struct GinAttentionOptions {
   Choice<NormaliserKind> normaliser = Softmax{};  ///< Softmax{.learn = true} sharpens; Differential{}; NoNormaliser{}
   Choice<GateKind> gate = NoGate{};               ///< adjacency_gate(name)
   Gin gin = {};
-  bool output = false;                               ///< a projection of the heads' results
-  double dropout = 0;                                ///< of the weights, in training
-  bool causal = true;                                ///< refuses slots that look ahead and supports that are not causal
-  std::function<void(AttentionOptions&)> more = {};  ///< has the last word: positions, initial values, a pair term
+  bool output = false;  ///< a projection of the heads' results
+  double dropout = 0;   ///< of the weights, in training
+  bool causal = true;   ///< refuses slots that look ahead and supports that are not causal
 };
+
+/// Fills the slots of an attention as GinAttention does, for models that build theirs themselves: its channels, heads,
+/// dropout, positions and the like stay.
+void fill_slots(AttentionOptions& attention, const GinAttentionOptions& options);
 
 /// GIN-Attention: attention whose values are the nodes themselves, and a graph isomorphism network in place of their
 /// projection,
@@ -59,8 +61,10 @@ struct PnaAttentionOptions {
   double multiplier = 2;  ///< gamma: the hidden width is int(gamma d)
   double dropout = 0;
   bool causal = true;
-  std::function<void(AttentionOptions&)> more = {};  ///< has the last word
 };
+
+/// As above, for PnaAttention.
+void fill_slots(AttentionOptions& attention, const PnaAttentionOptions& options);
 
 /// PNA-Attention: y_h = W2_h SiLU( W1_h f_ih ) with several statistics f_ih of the values that a node attends to (Pna,
 /// PnaLm), and a projection of the heads' results. x [N,channels] -> [N,channels]. With the softmax and without a mode
@@ -84,7 +88,6 @@ struct DifferentialAttentionOptions {
   bool bias = false;
   double dropout = 0;
   bool causal = true;
-  std::function<void(AttentionOptions&)> more = {};  ///< has the last word
 };
 
 /// Attention by the difference of two maps (Ye et al. 2024, arXiv 2410.05258): out = concat_h( (A1_h - lambda A2_h) v_h

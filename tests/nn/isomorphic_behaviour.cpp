@@ -144,11 +144,15 @@ TEST_CASE("isomorphic attention: what looks ahead is refused in a causal layer, 
   CHECK_THROWS_AS((*gin({}))(Var(Tensor::zeros(Shape{3, 8})), Support::pairs(Ragged::single(3))), ValueError);
 
   // Refused whatever is asked for: grouped queries without a value projection, maps without queries of their own.
-  CHECK_THROWS_AS(gin({.more = [](AttentionOptions& o) { o.key_heads = 1; }}), ValueError);
-  CHECK_THROWS_AS(
-      gin({.normaliser = Differential{}, .more = [](AttentionOptions& o) { o.projection = Projection::none; }}),
-      ValueError);
-  CHECK_THROWS_AS(GraphAttention(model / "wide", {.channels = 8, .heads = 2, .aggregator = Pna{}, .finish = Gin{}}),
+  const auto filled = [&](const char* name, AttentionOptions attention, const GinAttentionOptions& options) {
+    fill_slots(attention, options);
+    return std::make_unique<GraphAttention>(model / name, attention);
+  };
+  CHECK_THROWS_AS(filled("grouped", {.channels = 8, .heads = 2, .key_heads = 1}, {}), ValueError);
+  CHECK_THROWS_AS(filled("wide", {.channels = 8, .heads = 2, .head_width = 8}, {}), ValueError);
+  AttentionOptions no_queries{.channels = 8, .heads = 2, .normaliser = Differential{}, .projection = Projection::none};
+  CHECK_THROWS_AS(GraphAttention(model / "maps", no_queries), ValueError);
+  CHECK_THROWS_AS(GraphAttention(model / "features", {.channels = 8, .heads = 2, .aggregator = Pna{}, .finish = Gin{}}),
                   ValueError);
   CHECK_THROWS_AS(
       GraphAttention(model / "bias", {.channels = 8, .heads = 2, .aggregator = Pna{}, .output = Output::bias}),

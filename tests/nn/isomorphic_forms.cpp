@@ -1,6 +1,7 @@
 // Graph-aware isomorphic attention where its values are known in closed form: sums, maxima, whole layers,
 // feed-forwards.
 
+#include <algorithm>
 #include <cmath>
 
 #include "nn/attention/map_feed_forward.hpp"
@@ -99,6 +100,33 @@ TEST_CASE("PNA: moments of a uniform row and of a binary one, of one neighbour a
   CHECK(features({0, 1, 0}, {1, 2, 6}, {}).second.data<double>()[1] == 0);
   check_near(features({0, 0, 0}, {1, 2, 6}, {}).first, {0, 0, 0, 0}, 1e-15);
   check_near(features({0, 0, 0}, {1, 2, 6}, {.neighbours = Neighbours::listed}).first, {0, 0, 6, 0}, 1e-15);
+}
+
+TEST_CASE("PNA: without queries, moments and maxima of all that came before") {
+  const Model model({.seed = 1, .dtype = DType::float64});
+  const GraphAttention attention(model, {.channels = 4,
+                                         .heads = 2,
+                                         .aggregator = Pna{.neighbours = Neighbours::listed},
+                                         .output = Output::none,
+                                         .bias = false});
+  model.parameter("query.weight").value().fill(0);
+  const Tensor x = uniform(Shape{5, 4}), f = attention(x, causal(5)).value();
+  const Tensor v = linear(x, model.parameter("value.weight"), {}).value();
+  for (std::int64_t i = 0; i < 5; ++i)
+    for (std::int64_t c = 0; c < 4; ++c) {
+      double mean = 0, square = 0, most = -10;
+      for (std::int64_t j = 0; j <= i; ++j) {
+        const double value = v.data<double>()[j * 4 + c];
+        mean += value / static_cast<double>(i + 1);
+        square += value * value / static_cast<double>(i + 1);
+        most = std::max(most, value);
+      }
+      const double* head = f.data<double>() + i * 16 + c / 2 * 8 + c % 2;
+      check_near(head[0], mean, 1e-14);
+      check_near(head[2], mean, 1e-14);
+      CHECK(head[4] == most);
+      check_near(head[6], std::max(square - mean * mean, 0.), 1e-14);
+    }
 }
 
 TEST_CASE("PNA: nodes without neighbours get zero or their own value, and nothing is infinite") {

@@ -123,6 +123,10 @@ TEST_CASE("gates by their published names: values") {
   CHECK(at("binary", .2) == 0);  // the threshold itself lies below
   CHECK(at("binary", .3) == 1);
   for (const double a : {-.5, 0., .1, .2, .3, 1.}) CHECK(at("relu_below_binary_above", a) == at("binary", a));
+  const Var a = Var::leaf(Tensor::full(Shape{1, 1}, .2, DType::float64));
+  const Stage flow(adjacency_gate("flowthreshold"), Support::edges(Graph::from_edges(1, {{0, 0}})));
+  (*flow.slot)(flow.view, a).backward();
+  check_near(a.grad().item(), 9.629762066, 1e-9);
   CHECK_THROWS_AS(adjacency_gate("relu6"), ValueError);
 }
 

@@ -177,6 +177,16 @@ TEST_CASE("Sparse-GIN: combinations, distances and loops") {
   CHECK(others.graph == Graph::from_edges(3, {{0, 1}, {0, 2}, {1, 2}}));
 }
 
+TEST_CASE("Sparse-GIN: where the heads' sum is cut off there is no gradient") {
+  const Model model({.seed = 1, .dtype = DType::float64});
+  const SparseMapBuilder builder(model, 2, {.sharpness = 0, .gate = std::nullopt});
+  const Var heads = Var::leaf(Tensor::from({.7, .6, .3, .4}, Shape{2, 2}));
+  const SparseMap map = builder(heads, Graph::from_edges(2, {{0, 0}, {0, 1}}), Ragged::single(2));
+  check_near(map.weights.value(), {1, .7}, 1e-15);
+  backward(map.weights, Tensor::full(Shape{2}, 1, DType::float64));
+  check_near(heads.grad(), {0, 0, 1, 1}, 0);
+}
+
 TEST_CASE("Sparse-GIN: a map in tiles is the whole map, forward and backward") {
   const Model model({.seed = 2, .dtype = DType::float64});
   AttentionOptions options{.channels = 8, .heads = 2, .edge_channels = 2};
