@@ -21,6 +21,7 @@
 #include "ops/pointwise/pointwise.hpp"
 #include "ops/ragged_attention/ragged_attention.hpp"
 #include "ops/reduce/reduce.hpp"
+#include "ops/rotary/rotary.hpp"
 #include "ops/segment/cummax.hpp"
 #include "ops/segment/segment.hpp"
 #include "ops/shape/shape.hpp"
@@ -41,6 +42,7 @@ std::span<const Schema* const> op_table() {
         &gated_conv_schema,
         &hop_decay_schema,
         &ragged_attention_schema,
+        &rotary_schema,
         // arithmetic and reductions
         &add_schema,
         &sub_schema,

@@ -34,6 +34,9 @@ AttentionOptions with_defaults(AttentionOptions o, const Scope& scope) {
   }
   if (o.heads % o.key_heads != 0)
     refuse(scope, "key_heads", std::to_string(o.key_heads), "a divisor of heads = " + std::to_string(o.heads));
+  if (o.rotary && o.rotary->width() != o.head_width)
+    refuse(scope, "rotary", "width " + std::to_string(o.rotary->width()),
+           "head_width = " + std::to_string(o.head_width));
   if (!(o.dropout >= 0 && o.dropout < 1)) refuse(scope, "dropout", std::to_string(o.dropout), "0 <= dropout < 1");
   const bool one_matrix = o.projection == Projection::tied || o.projection == Projection::shared;
   if (one_matrix && (o.key_heads != o.heads || o.source_channels != o.channels))
@@ -56,9 +59,17 @@ AttentionSizes sizes_of(const AttentionOptions& o) {
           .source_channels = o.source_channels};
 }
 
-// [N, G W] -> [N, H, W]; with fewer heads than H each serves H / G neighbours.
-Var split_heads(const Var& x, std::int64_t heads, std::int64_t key_heads) {
-  return repeat_heads(reshape(x, Shape{x.size(0), key_heads, x.size(1) / key_heads}), heads);
+// [N, H W] -> [N, H, W]
+Var split_heads(const Var& x, std::int64_t heads) {
+  return reshape(x, Shape{x.size(0), heads, x.size(1) / heads});
+}
+
+// What operations take that know nothing of grouped queries.
+EdgeView with_all_heads(EdgeView view, std::int64_t heads) {
+  const bool one = view.value.node() == view.key.node();
+  view.key = repeat_heads(view.key, view.query.size(1));
+  view.value = one ? view.key : repeat_heads(view.value, heads);
+  return view;
 }
 
 void list_edges(EdgeView& view, const Support& support) {
@@ -91,7 +102,7 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
     refuse(scope, "normaliser", normaliser_->name() + ", which needs " + std::to_string(maps) + " maps",
            "queries and keys with projections of their own");
   const auto linear = [&](std::optional<Linear>& slot, const char* name, std::int64_t in, std::int64_t out, bool bias) {
-    LinearOptions like_query{.bias = bias};
+    LinearOptions like_query{.bias = bias, .weight_init = o.weight_init, .bias_init = o.bias_init};
     if (o.same_start && query_ && in == o.channels && out == query_width) {
       like_query.weight_init = init::values(query_->weight().value());
       if (bias) like_query.bias_init = init::values(query_->bias().value());
@@ -126,11 +137,13 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
 
 Var GraphAttention::operator()(const AttentionInputs& inputs, const Support& support) const {
   const auto here = enter();
-  if (keep_last_call_) last_call_.emplace(inputs, support);
+  if (keep_last_call_ && inputs.cache == nullptr) last_call_.emplace(inputs, support);
   EdgeView view = project(inputs, support);
   const std::optional<FusedOp> op = fused_op(support);
   // GATv2's op reads values and keys from one tensor; whether they are one is known only now.
-  if (!op || (*op == FusedOp::gatv2 && view.value.node() != view.key.node())) return lower(view, support);
+  if (!op || (*op == FusedOp::gatv2 && view.value.node() != view.key.node()))
+    return lower(with_all_heads(std::move(view), options_.heads), support);
+  if (*op != FusedOp::ragged_attention) view = with_all_heads(std::move(view), options_.heads);
   if (finish_->name().empty() && options_.output == Output::bias)
     return flat(run(*op, view, support, reshape(bias_, Shape{options_.heads, sizes_.value_width})));
   const Var heads = run(*op, view, support, {});
@@ -168,15 +181,20 @@ Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support
   return biased(gatv2(support.graph(), view.key, view.query, form.vector, form.edge, options));
 }
 
-Var GraphAttention::lowered(const AttentionInputs& inputs, const Support& support) const {
-  const auto here = enter();
-  return lower(project(inputs, support), support);
+EdgeView GraphAttention::view(const AttentionInputs& inputs, const Support& support) const {
+  return with_all_heads(project(inputs, support), options_.heads);
 }
 
-Var GraphAttention::lower(EdgeView view, const Support& support) const {
+Var GraphAttention::lowered(const AttentionInputs& inputs, const Support& support, Var* map) const {
+  const auto here = enter();
+  return lower(view(inputs, support), support, map);
+}
+
+Var GraphAttention::lower(EdgeView view, const Support& support, Var* map) const {
   list_edges(view, support);
   Var weights = edge_weights(view);
   if (training() && options_.dropout > 0) weights = dropout(weights, options_.dropout, scope().dropout_stream());
+  if (map != nullptr) *map = weights;
   return combine((*finish_)(view, (*aggregator_)(view, weights)));
 }
 
@@ -202,8 +220,9 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
                         .hint = "the rows are those of the support"});
   };
   expect("query", inputs.query, support.num_dst(), options_.channels);
-  expect("source", source, support.num_src(), options_.source_channels);
-  expect("value", value, support.num_src(), options_.source_channels);
+  const std::int64_t source_rows = inputs.cache != nullptr ? support.num_dst() : support.num_src();
+  expect("source", source, source_rows, options_.source_channels);
+  expect("value", value, source_rows, options_.source_channels);
 
   EdgeView view;
   view.self = inputs.query;
@@ -223,11 +242,20 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
                                : key_serves_value ? apply_to(query_serves_key ? query_ : key_, value)
                                                   : apply_to(value_, value);
   const std::int64_t maps = normaliser_->maps();
-  view.query = split_heads(query, maps * options_.heads, maps * options_.heads);
-  view.key =
-      key.node() == query.node() ? view.query : split_heads(key, maps * options_.heads, maps * options_.key_heads);
-  view.value = projected_value.node() == key.node() ? view.key
-                                                    : split_heads(projected_value, options_.heads, options_.key_heads);
+  view.query = split_heads(query, maps * options_.heads);
+  view.key = key.node() == query.node() ? view.query : split_heads(key, maps * options_.key_heads);
+  view.value = projected_value.node() == key.node() ? view.key : split_heads(projected_value, options_.key_heads);
+  if (options_.rotary) {
+    const RotaryEmbedding& rotary = *options_.rotary;
+    const std::int64_t count = support.keys().longest();
+    const Tensor positions = query_positions(support.queries(), support.keys());
+    view.query = rotary(view.query, positions, count);
+    view.key = rotary(view.key, inputs.cache != nullptr ? positions : key_positions(support.keys()), count);
+  }
+  if (inputs.cache != nullptr) {
+    view.key = inputs.cache->keys(view.key);
+    view.value = inputs.cache->values(view.value);
+  }
   return view;
 }
 
@@ -277,11 +305,14 @@ std::string GraphAttention::plan(const Support& support) const {
 void GraphAttention::check_support(const Support& support) const {
   if (options_.causal && support.kind() != Support::Kind::causal)
     refuse(scope(), "support", support.name(), "causal", "this attention was built with .causal = true");
+  if (options_.rotary && support.kind() == Support::Kind::edges)
+    refuse(scope(), "support", support.name(), "pairs or causal",
+           "rotary positions are places in a sequence, and edges have none");
 }
 
 Var GraphAttention::map(const AttentionInputs& inputs, const Support& support) const {
   const auto here = enter();
-  EdgeView view = project(inputs, support);
+  EdgeView view = this->view(inputs, support);
   list_edges(view, support);
   return edge_weights(view);
 }
