@@ -10,7 +10,7 @@ namespace atto {
 namespace {
 
 Isa best() {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(ATTO_PORTABLE)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl"))

@@ -13,7 +13,7 @@ struct Avx512 {};    ///< AVX-512 F, BW, DQ, VL
 
 enum class Isa { baseline, avx2, avx512 };
 
-/// The instruction set in use: the best that the processor has, unless the environment variable ATTO_ISA (baseline,
+/// The instruction set in use: the best that the processor has and the build has kernels for, unless the environment variable ATTO_ISA (baseline,
 /// avx2, avx512) or set_isa() chose a lesser one.
 Isa isa();
 /// Chooses an instruction set for the process; ValueError when the processor lacks it.
@@ -23,7 +23,7 @@ const char* name_of(Isa isa);
 /// Calls `f.template operator()<Tag>()` with the tag of the instruction set in use.
 template <class F>
 decltype(auto) with_isa(F&& f) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(ATTO_PORTABLE)
   switch (isa()) {
     case Isa::avx512:
       return f.template operator()<Avx512>();

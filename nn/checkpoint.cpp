@@ -39,11 +39,12 @@ void check_version(const std::filesystem::path& path, const Metadata& metadata, 
                     "a newer attograd may read it");
 }
 
-std::vector<NamedTensor> weights_of(const Model& model) {
+std::vector<NamedTensor> weights_of(const Model& model, std::string_view only = "*") {
   std::vector<NamedTensor> result;
   for (const NamedParameter& parameter : model.parameters())
-    result.push_back({parameter.name, parameter.value.value()});
-  for (const NamedTensor& buffer : model.buffers()) result.push_back(buffer);
+    if (matches(parameter.name, only)) result.push_back({parameter.name, parameter.value.value()});
+  for (const NamedTensor& buffer : model.buffers())
+    if (matches(buffer.name, only)) result.push_back(buffer);
   return result;
 }
 
@@ -166,8 +167,9 @@ void append(std::vector<NamedTensor>& all, const std::string& prefix, const std:
   for (const NamedTensor& tensor : part) all.push_back({prefix + "." + tensor.name, tensor.value});
 }
 
-void save_weights(const Model& model, const std::filesystem::path& path, const Metadata& metadata) {
-  const std::vector<NamedTensor> weights = weights_of(model);
+void save_weights(const Model& model, const std::filesystem::path& path, const Metadata& metadata,
+                  std::string_view only) {
+  const std::vector<NamedTensor> weights = weights_of(model, only);
   refuse_to_write(path, weights);
   write_safetensors(path, weights, stamped(metadata, kWeights));
 }
@@ -175,7 +177,7 @@ void save_weights(const Model& model, const std::filesystem::path& path, const M
 LoadedWeights load_weights(const Model& model, const std::filesystem::path& path, LoadOptions options) {
   TensorFile file = read_safetensors(path);
   check_version(path, file.metadata, kWeights, false);
-  Match found = match(path, file, weights_of(model), options.strict, true,
+  Match found = match(path, file, weights_of(model, options.only), options.strict, true,
                       [&](const std::string&) { return !options.allow_non_finite; });
   write_all(found);
   return {.missing = std::move(found.missing),

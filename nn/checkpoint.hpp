@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nn/module.hpp"
@@ -15,12 +16,15 @@
 namespace atto {
 
 /// Writes all parameters and buffers under their names ("layers.0.attention.query.weight", matrices [out,in]).
-/// NumericError for a value that is not finite: the file that was there before stays.
-void save_weights(const Model& model, const std::filesystem::path& path, const Metadata& metadata = {});
+/// NumericError for a value that is not finite: the file that was there before stays. With `only` those alone whose
+/// name matches() the pattern (an adapter's "lora.*").
+void save_weights(const Model& model, const std::filesystem::path& path, const Metadata& metadata = {},
+                  std::string_view only = "*");
 
 struct LoadOptions {
   bool strict = true;             ///< every parameter and buffer must be in the file, and nothing else
   bool allow_non_finite = false;  ///< accept NaN and infinity
+  std::string only = "*";         ///< a pattern: as if the model had no other parameters and buffers
 };
 
 struct LoadedWeights {

@@ -5,7 +5,9 @@
 #include <limits>
 #include <string>
 
+#include "autograd/tape.hpp"
 #include "core/error.hpp"
+#include "ops/loss/loss.hpp"
 
 namespace atto {
 namespace {
@@ -142,6 +144,21 @@ double RocAuc::value() const {
   return (ranks - 0.5 * positives * (positives + 1)) / (positives * negatives);
 }
 
+void Perplexity::add(const Tensor& outputs, const Tensor& targets) {
+  const NoGrad no_grad;
+  const Tensor classes = targets.to(DType::int64);
+  sum_ += cross_entropy(outputs, classes, {.sum = true}).item();
+  for (const std::int64_t target : classes.values<std::int64_t>()) tokens_ += target != -100;
+}
+
+double Perplexity::value() const {
+  return std::exp(ratio(sum_, tokens_));
+}
+
+std::optional<double> Perplexity::from_loss(double loss) const {
+  return std::exp(loss);
+}
+
 void RunningMean::add(double value, std::int64_t samples) {
   if (samples == 0) return;  // a loss of nothing may be anything
   sum_ += value * static_cast<double>(samples);
@@ -155,12 +172,13 @@ double RunningMean::value() const {
 std::unique_ptr<Metric> make_metric(std::string_view name) {
   if (name == "accuracy") return std::make_unique<Accuracy>();
   if (name == "class_accuracy") return std::make_unique<ClassAccuracy>();
+  if (name == "perplexity") return std::make_unique<Perplexity>();
   if (name == "mae") return std::make_unique<MeanAbsoluteError>();
   if (name == "roc_auc") return std::make_unique<RocAuc>();
   throw ValueError({.op = "make_metric",
                     .argument = "name",
                     .got = std::string(name),
-                    .expected = "accuracy, class_accuracy, mae or roc_auc",
+                    .expected = "accuracy, class_accuracy, perplexity, mae or roc_auc",
                     .hint = {}});
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,8 @@ class Metric {
   virtual void reset() = 0;
   virtual std::string_view name() const = 0;
   virtual bool higher_is_better() const = 0;
+  /// The value, where the mean loss over all samples tells it; then nobody need keep their outputs.
+  virtual std::optional<double> from_loss(double) const { return std::nullopt; }
 };
 
 // Classes: outputs [N,C], targets [N] of any integer type; the prediction is the largest output, of equals the first. A
@@ -57,6 +60,22 @@ class ClassAccuracy final : public Metric {
     std::int64_t right = 0, targets = 0, predictions = 0;
   };
   std::vector<Class> classes_;
+};
+
+/// exp of the mean cross-entropy, every token counted once; -100 stands for no target.
+class Perplexity final : public Metric {
+ public:
+  void add(const Tensor& outputs, const Tensor& targets) override;
+  double value() const override;
+  void reset() override { sum_ = 0, tokens_ = 0; }
+  std::string_view name() const override { return "perplexity"; }
+  bool higher_is_better() const override { return false; }
+  /// Of the mean cross-entropy per token.
+  std::optional<double> from_loss(double loss) const override;
+
+ private:
+  double sum_ = 0;
+  std::int64_t tokens_ = 0;
 };
 
 // Numbers: targets of any type with as many elements as the outputs; NaN marks a missing target, which does not count.
@@ -106,7 +125,7 @@ class RunningMean {
   std::int64_t samples_ = 0;
 };
 
-/// "accuracy", "class_accuracy", "mae" or "roc_auc"; ValueError for another name.
+/// "accuracy", "class_accuracy", "perplexity", "mae" or "roc_auc"; ValueError for another name.
 std::unique_ptr<Metric> make_metric(std::string_view name);
 
 }  // namespace atto

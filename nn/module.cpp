@@ -20,6 +20,7 @@ struct ModelState {
   bool replaying = false;
   std::vector<NamedParameter> parameters;
   std::vector<NamedTensor> buffers;
+  std::vector<std::shared_ptr<Socket>> sockets;
   std::unordered_set<std::string> names;
   std::optional<FlatParameters> flat;
 
@@ -140,6 +141,11 @@ Buffer Scope::buffer(std::string_view name, const Tensor& initial) const {
   return Buffer(*this, name, initial);
 }
 
+void Scope::offer(const std::shared_ptr<Socket>& socket) const {
+  socket->path_ = path_;
+  state_->sockets.push_back(socket);
+}
+
 Generator Scope::random(std::string_view purpose) const {
   return Generator(hash(state_->options.seed, path_ + "#" + std::string(purpose)));  // '#' is in no parameter's name
 }
@@ -193,6 +199,9 @@ std::span<const NamedParameter> Model::parameters() const noexcept {
 }
 std::span<const NamedTensor> Model::buffers() const noexcept {
   return state_->buffers;
+}
+std::span<const std::shared_ptr<Socket>> Model::sockets() const noexcept {
+  return state_->sockets;
 }
 const Var& Model::parameter(std::string_view name) const {
   return find(parameters(), name, "parameter").value;

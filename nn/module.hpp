@@ -113,6 +113,9 @@ class Model {
   const Var& parameter(std::string_view name) const;
   const Tensor& buffer(std::string_view name) const;
 
+  /// What modules offer for attaching to, in order of construction.
+  std::span<const std::shared_ptr<Socket>> sockets() const noexcept;
+
   /// Switches dropout on and batch norm to the statistics of the batch (the state of a new model), or back.
   void train(bool training = true) const noexcept;
   void eval() const noexcept { train(false); }

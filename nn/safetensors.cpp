@@ -23,6 +23,33 @@ void reorder_bytes([[maybe_unused]] std::byte* bytes, [[maybe_unused]] std::size
     for (std::size_t i = 0; i + element <= size; i += element) std::reverse(bytes + i, bytes + i + element);
 }
 
+float float_of_bf16(std::uint16_t bits) {
+  return std::bit_cast<float>(std::uint32_t{bits} << 16);
+}
+
+// Sign, 5 bits of exponent with bias 15, 10 of fraction.
+float float_of_f16(std::uint16_t bits) {
+  const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16, exponent = (bits >> 10) & 31u,
+                      fraction = bits & 1023u;
+  if (exponent == 0) {  // zero, or fraction 2^-24
+    const float size = static_cast<float>(fraction) * 0x1p-24f;
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(size) | sign);
+  }
+  return std::bit_cast<float>(sign | (exponent == 31 ? 0xffu : exponent + 112) << 23 | fraction << 13);
+}
+
+// The 16-bit numbers lie in the second half of the tensor's memory; each is read before its place is written, since the
+// i-th of n ends at byte 2n + 2i + 2, behind byte 4i + 4 up to the last one.
+void widen(const Tensor& tensor, detail::Narrow narrow) {
+  float* to = tensor.data<float>();
+  const std::byte* from = tensor.raw() + 2 * tensor.numel();
+  for (std::int64_t i = 0; i < tensor.numel(); ++i) {
+    std::uint16_t bits;
+    std::memcpy(&bits, from + 2 * i, sizeof bits);
+    to[i] = narrow == detail::Narrow::bf16 ? float_of_bf16(bits) : float_of_f16(bits);
+  }
+}
+
 }  // namespace
 
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
@@ -68,21 +95,16 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
   file.commit();
 }
 
-TensorFile read_safetensors(const std::filesystem::path& path) {
-  const auto fail = [&](const std::string& place, const std::string& reason) {
-    throw FileError(path.string(), place, reason);
-  };
+namespace detail {
+
+SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code code;
-  const auto status = std::filesystem::status(path, code);
+  const auto status = std::filesystem::status(path_, code);
   if (!std::filesystem::exists(status)) fail({}, "cannot read: No such file or directory");
   if (!std::filesystem::is_regular_file(status)) fail({}, "cannot read: not a regular file");
-  const std::uint64_t size = std::filesystem::file_size(path, code);
-  std::ifstream stream(path, std::ios::binary);
-  if (code || !stream) fail({}, std::string("cannot read: ") + std::strerror(errno));
-  const auto read = [&](void* target, std::uint64_t bytes) {
-    stream.read(static_cast<char*>(target), static_cast<std::streamsize>(bytes));
-    if (!stream) fail({}, "the file became shorter, or the disk failed, while it was read");
-  };
+  const std::uint64_t size = std::filesystem::file_size(path_, code);
+  stream_.open(path_, std::ios::binary);
+  if (code || !stream_) fail({}, std::string("cannot read: ") + std::strerror(errno));
 
   if (size < 8)
     fail("byte 0", "the file has " + std::to_string(size) +
@@ -98,15 +120,37 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     fail("byte 0", "the header has " + std::to_string(length) + " bytes, more than " + std::to_string(kLargestHeader));
   std::string text(length, '\0');
   read(text.data(), length);
+  data_begin_ = 8 + length;
+  header_ = parse_header(path_, text, size - data_begin_);
+}
 
-  detail::SafetensorsHeader header = detail::parse_header(path, text, size - 8 - length);
-  TensorFile result{.tensors = {}, .metadata = std::move(header.metadata)};
-  for (detail::TensorEntry& entry : header.entries) {
-    Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
-    read(tensor.raw(), entry.end - entry.begin);
-    reorder_bytes(tensor.raw(), entry.end - entry.begin, size_of(entry.dtype));
-    result.tensors.push_back({std::move(entry.name), std::move(tensor)});
-  }
+void SafetensorsReader::fail(const std::string& place, const std::string& reason) const {
+  throw FileError(path_.string(), place, reason);
+}
+
+void SafetensorsReader::read(void* target, std::uint64_t bytes) {
+  stream_.read(static_cast<char*>(target), static_cast<std::streamsize>(bytes));
+  if (!stream_) fail({}, "the file became shorter, or the disk failed, while it was read");
+}
+
+Tensor SafetensorsReader::read(const TensorEntry& entry) {
+  Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
+  const std::uint64_t stored = entry.end - entry.begin;
+  std::byte* to = tensor.raw() + (static_cast<std::uint64_t>(tensor.bytes()) - stored);
+  stream_.seekg(static_cast<std::streamoff>(data_begin_ + entry.begin));
+  read(to, stored);
+  reorder_bytes(to, stored, entry.stored_size());
+  if (entry.narrow != Narrow::no) widen(tensor, entry.narrow);
+  return tensor;
+}
+
+}  // namespace detail
+
+TensorFile read_safetensors(const std::filesystem::path& path) {
+  detail::SafetensorsReader reader(path);
+  TensorFile result{.tensors = {}, .metadata = reader.header().metadata};
+  for (const detail::TensorEntry& entry : reader.header().entries)
+    result.tensors.push_back({entry.name, reader.read(entry)});
   return result;
 }
 

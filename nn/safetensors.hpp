@@ -28,8 +28,8 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
 
 /// Reads and checks a file that anybody may have written: a FileError names the byte or the tensor and what is wrong
 /// with it (cut off, header longer than the file or than 100 MB, not JSON, names given twice, unknown element type,
-/// offsets that do not fit the shape, overlap, leave gaps or lie outside). No memory is taken that the file does not
-/// fill. NaN and infinity are values like others here.
+/// offsets that do not fit the shape, overlap, leave gaps or lie outside). BF16 and F16 become float32. No more memory
+/// is taken than twice the bytes of the file. NaN and infinity are values like others here.
 TensorFile read_safetensors(const std::filesystem::path& path);
 
 /// "layers.0.weight" in quotes, with control characters made visible: for messages that show text from files.

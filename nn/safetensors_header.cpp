@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <unordered_set>
 
 #include "core/error.hpp"
@@ -16,21 +15,25 @@ using nlohmann::json;
 struct Format {
   std::string_view name;
   DType dtype;
+  Narrow narrow;
 };
-constexpr std::array<Format, 5> kFormats{{{"F64", DType::float64},
-                                          {"F32", DType::float32},
-                                          {"I64", DType::int64},
-                                          {"I32", DType::int32},
-                                          {"U8", DType::uint8}}};
+constexpr std::array<Format, 7> kFormats{{{"F64", DType::float64, Narrow::no},
+                                          {"F32", DType::float32, Narrow::no},
+                                          {"BF16", DType::float32, Narrow::bf16},
+                                          {"F16", DType::float32, Narrow::f16},
+                                          {"I64", DType::int64, Narrow::no},
+                                          {"I32", DType::int32, Narrow::no},
+                                          {"U8", DType::uint8, Narrow::no}}};
 
-std::optional<DType> dtype_of_format(std::string_view name) {
+const Format* format_named(std::string_view name) {
   for (const Format& format : kFormats)
-    if (format.name == name) return format.dtype;
-  return std::nullopt;
+    if (format.name == name) return &format;
+  return nullptr;
 }
 
-std::string_view format_of(DType dtype) {
-  return std::find_if(kFormats.begin(), kFormats.end(), [&](const Format& format) { return format.dtype == dtype; })
+std::string_view format_of(const TensorEntry& entry) {
+  return std::find_if(kFormats.begin(), kFormats.end(),
+                      [&](const Format& f) { return f.dtype == entry.dtype && f.narrow == entry.narrow; })
       ->name;
 }
 
@@ -48,7 +51,8 @@ class Reader final : public nlohmann::json_sax<json> {
         return enter(Place::top);
       case Place::name:
         if (metadata_) return enter(Place::metadata);
-        entry_ = {.name = key_, .dtype = {}, .shape = {}, .begin = 0, .end = 0};
+        entry_ = {};
+        entry_.name = key_;
         has_dtype_ = has_shape_ = has_offsets_ = false;
         return enter(Place::tensor);
       default:
@@ -79,11 +83,12 @@ class Reader final : public nlohmann::json_sax<json> {
       return enter(Place::metadata);
     }
     if (place_ != Place::dtype) return refuse("a string");
-    const std::optional<DType> dtype = dtype_of_format(text);
-    if (!dtype)
+    const Format* format = format_named(text);
+    if (format == nullptr)
       return fail("the element type of " + in_quotes(entry_.name) + " is " + in_quotes(text) +
-                  ", expected F32, F64, I32, I64 or U8");
-    entry_.dtype = *dtype;
+                  ", expected F32, F64, BF16, F16, I32, I64 or U8");
+    entry_.dtype = format->dtype;
+    entry_.narrow = format->narrow;
     return enter(Place::tensor);
   }
 
@@ -224,7 +229,7 @@ SafetensorsHeader parse_header(const std::filesystem::path& path, std::string_vi
   const std::uint64_t data_at = 8 + text.size();
   std::uint64_t covered = 0;
   for (const TensorEntry& entry : header.entries) {
-    const std::uint64_t needed = static_cast<std::uint64_t>(entry.shape.numel()) * size_of(entry.dtype);
+    const std::uint64_t needed = static_cast<std::uint64_t>(entry.shape.numel()) * entry.stored_size();
     const auto fail = [&](const std::string& reason) {
       throw FileError(path.string(), "header", in_quotes(entry.name) + " " + reason);
     };
@@ -232,7 +237,7 @@ SafetensorsHeader parse_header(const std::filesystem::path& path, std::string_vi
     if (entry.end < entry.begin || entry.end > data_bytes)
       fail("lies at " + range + " of " + std::to_string(data_bytes) + " bytes of data");
     if (entry.end - entry.begin != needed)
-      fail("has " + std::to_string(entry.end - entry.begin) + " bytes, but " + std::string(format_of(entry.dtype)) +
+      fail("has " + std::to_string(entry.end - entry.begin) + " bytes, but " + std::string(format_of(entry)) +
            entry.shape.str() + " needs " + std::to_string(needed));
     if (entry.begin < covered) fail("at " + range + " overlaps the tensor before it");
     if (entry.begin > covered) fail("at " + range + " leaves a gap before it");
@@ -248,7 +253,7 @@ std::string format_header(const std::vector<TensorEntry>& entries, const Metadat
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   for (const TensorEntry& entry : entries)
-    header[entry.name] = {{"dtype", format_of(entry.dtype)},
+    header[entry.name] = {{"dtype", format_of(entry)},
                           {"shape", std::vector<std::int64_t>(entry.shape.begin(), entry.shape.end())},
                           {"data_offsets", {entry.begin, entry.end}}};
   std::string text;

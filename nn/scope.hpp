@@ -55,6 +55,22 @@ class Buffer {
   Tensor tensor_;
 };
 
+/// A place of a model where something can be attached from outside, without an edit of the model: modules derive what
+/// they offer and create it with Scope::socket(); adapters find it with Model::sockets().
+class Socket {
+ public:
+  Socket() = default;
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  virtual ~Socket() = default;
+  /// That of the module which offers it.
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  friend class Scope;
+  std::string path_;
+};
+
 /// A handle to a place in a model: `model / "layers" / 0 / "attention"` is the place "layers.0.attention". Cheap to
 /// copy.
 class Scope {
@@ -68,6 +84,9 @@ class Scope {
   Parameter parameter(std::string_view name, const Shape& shape, const Initialiser& initialiser) const;
   /// Registers a buffer with a copy of `initial`.
   Buffer buffer(std::string_view name, const Tensor& initial) const;
+
+  /// Makes a socket known to the model.
+  void offer(const std::shared_ptr<Socket>& socket) const;
 
   /// A generator for set-up work that draws numbers (random features). The same seed, place and purpose give the same
   /// numbers.

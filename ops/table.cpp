@@ -4,12 +4,14 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "ops/adjacency/adjacency.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
 #include "ops/dropout/dropout.hpp"
 #include "ops/edge/edge.hpp"
 #include "ops/edge/message.hpp"
 #include "ops/gat/gat.hpp"
 #include "ops/gated_conv/gated_conv.hpp"
+#include "ops/head_linear/head_linear.hpp"
 #include "ops/hop_decay/hop_decay.hpp"
 #include "ops/index/index.hpp"
 #include "ops/linear/linear.hpp"
@@ -19,6 +21,8 @@
 #include "ops/pointwise/pointwise.hpp"
 #include "ops/ragged_attention/ragged_attention.hpp"
 #include "ops/reduce/reduce.hpp"
+#include "ops/rotary/rotary.hpp"
+#include "ops/segment/cummax.hpp"
 #include "ops/segment/segment.hpp"
 #include "ops/shape/shape.hpp"
 #include "ops/skeleton/row_scale.hpp"
@@ -31,12 +35,14 @@ std::span<const Schema* const> op_table() {
     std::vector<const Schema*> all{
         &row_scale_schema,
         // attention
+        &adjacency_schema,
         &gat_schema,
         &gat_self_schema,
         &gatv2_schema,
         &gated_conv_schema,
         &hop_decay_schema,
         &ragged_attention_schema,
+        &rotary_schema,
         // arithmetic and reductions
         &add_schema,
         &sub_schema,
@@ -54,6 +60,7 @@ std::span<const Schema* const> op_table() {
         // dense
         &matmul_schema,
         &linear_schema,
+        &head_linear_schema,
         &dropout_schema,
         &layer_norm_schema,
         &rms_norm_schema,
@@ -81,6 +88,7 @@ std::span<const Schema* const> op_table() {
         &segment_max_schema,
         &segment_softmax_schema,
         &segment_broadcast_schema,
+        &segment_cummax_schema,
         &gather_rows_schema,
         &scatter_add_rows_schema,
         &embedding_schema,

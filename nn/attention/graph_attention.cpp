@@ -34,6 +34,9 @@ AttentionOptions with_defaults(AttentionOptions o, const Scope& scope) {
   }
   if (o.heads % o.key_heads != 0)
     refuse(scope, "key_heads", std::to_string(o.key_heads), "a divisor of heads = " + std::to_string(o.heads));
+  if (o.rotary && o.rotary->width() != o.head_width)
+    refuse(scope, "rotary", "width " + std::to_string(o.rotary->width()),
+           "head_width = " + std::to_string(o.head_width));
   if (!(o.dropout >= 0 && o.dropout < 1)) refuse(scope, "dropout", std::to_string(o.dropout), "0 <= dropout < 1");
   const bool one_matrix = o.projection == Projection::tied || o.projection == Projection::shared;
   if (one_matrix && (o.key_heads != o.heads || o.source_channels != o.channels))
@@ -41,6 +44,9 @@ AttentionOptions with_defaults(AttentionOptions o, const Scope& scope) {
   const std::int64_t width = o.heads * o.head_width;
   if (o.projection == Projection::none && (o.channels != width || o.source_channels != width))
     refuse(scope, "projection", "none", "channels = heads x head_width = " + std::to_string(width));
+  if (o.projection == Projection::query_key && (o.source_channels != width || o.key_heads != o.heads))
+    refuse(scope, "projection", "query_key",
+           "source_channels = heads x head_width = " + std::to_string(width) + ", and no grouped queries");
   return o;
 }
 
@@ -49,17 +55,26 @@ AttentionSizes sizes_of(const AttentionOptions& o) {
           .heads = o.heads,
           .head_width = o.head_width,
           .value_width = o.head_width,
-          .edge_channels = o.edge_channels};
+          .edge_channels = o.edge_channels,
+          .source_channels = o.source_channels};
 }
 
-// [N, G W] -> [N, H, W]; with fewer heads than H each serves H / G neighbours.
-Var split_heads(const Var& x, std::int64_t heads, std::int64_t key_heads) {
-  const std::int64_t rows = x.size(0), width = x.size(1) / key_heads;
-  if (heads == key_heads) return reshape(x, Shape{rows, heads, width});
-  const std::int64_t group = heads / key_heads;
-  const Var repeated =
-      reshape(x, Shape{rows, key_heads, 1, width}) * Var(Tensor::full(Shape{group, 1}, 1.0, x.dtype()));
-  return reshape(repeated, Shape{rows, heads, width});
+// [N, H W] -> [N, H, W]
+Var split_heads(const Var& x, std::int64_t heads) {
+  return reshape(x, Shape{x.size(0), heads, x.size(1) / heads});
+}
+
+// What operations take that know nothing of grouped queries.
+EdgeView with_all_heads(EdgeView view, std::int64_t heads) {
+  const bool one = view.value.node() == view.key.node();
+  view.key = repeat_heads(view.key, view.query.size(1));
+  view.value = one ? view.key : repeat_heads(view.value, heads);
+  return view;
+}
+
+void list_edges(EdgeView& view, const Support& support) {
+  view.graph = support.graph();
+  view.buckets = support.edge_buckets();
 }
 
 // [N, H, W] -> [N, H W]
@@ -73,6 +88,7 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
     : Module(scope),
       options_(with_defaults(options, scope)),
       sizes_(sizes_of(options_)),
+      normaliser_(options.normaliser.build(scope / "normaliser", sizes_)),
       bias_(options.output == Output::bias || options.output == Output::mean
                 ? scope.parameter(
                       "bias",
@@ -80,9 +96,13 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
                       init::zeros())
                 : Parameter::none()) {
   const AttentionOptions& o = options_;
-  const std::int64_t query_width = o.heads * o.head_width, key_width = o.key_heads * o.head_width;
+  const std::int64_t maps = normaliser_->maps(), value_width = o.key_heads * o.head_width;
+  const std::int64_t query_width = maps * o.heads * o.head_width, key_width = maps * value_width;
+  if (maps > 1 && o.projection != Projection::separate && o.projection != Projection::query_key)
+    refuse(scope, "normaliser", normaliser_->name() + ", which needs " + std::to_string(maps) + " maps",
+           "queries and keys with projections of their own");
   const auto linear = [&](std::optional<Linear>& slot, const char* name, std::int64_t in, std::int64_t out, bool bias) {
-    LinearOptions like_query{.bias = bias};
+    LinearOptions like_query{.bias = bias, .weight_init = o.weight_init, .bias_init = o.bias_init};
     if (o.same_start && query_ && in == o.channels && out == query_width) {
       like_query.weight_init = init::values(query_->weight().value());
       if (bias) like_query.bias_init = init::values(query_->bias().value());
@@ -90,18 +110,25 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
     slot.emplace(scope / name, in, out, like_query);
   };
   if (o.projection != Projection::none) linear(query_, "query", o.channels, query_width, o.bias);
-  if (o.projection == Projection::separate || o.projection == Projection::key_value)
+  if (o.projection == Projection::separate || o.projection == Projection::key_value ||
+      o.projection == Projection::query_key)
     linear(key_, "key", o.source_channels, key_width, o.bias);
   if (o.projection == Projection::separate || o.projection == Projection::tied)
-    linear(value_, "value", o.source_channels, key_width, o.bias);
-  if (o.output == Output::linear) linear(output_, "output", o.heads * sizes_.value_width, o.output_channels, o.bias);
-
-  score_ = o.score.build(scope / "score", sizes_);
-  pair_ = o.pair.build(scope / "pair", sizes_);
-  normaliser_ = o.normaliser.build(scope / "normaliser", sizes_);
+    linear(value_, "value", o.source_channels, value_width, o.bias);
+  AttentionSizes sizes = sizes_;
+  sizes.heads = maps * o.heads;
+  score_ = o.score.build(scope / "score", sizes);
+  pair_ = o.pair.build(scope / "pair", sizes);
   gate_ = o.gate.build(scope / "gate", sizes_);
   aggregator_ = o.aggregator.build(scope / "aggregator", sizes_);
-  finish_ = o.finish.build(scope / "finish", sizes_);
+  sizes = sizes_;
+  sizes.value_width = aggregator_->width(sizes_.value_width);
+  finish_ = o.finish.build(scope / "finish", sizes);
+  const std::int64_t width = finish_->width(sizes.value_width);
+  if (o.output == Output::linear) linear(output_, "output", o.heads * width, o.output_channels, o.bias);
+  if (bias_.defined() && width != sizes_.value_width)
+    refuse(scope, "output", "a bias on heads of width " + std::to_string(width),
+           "width " + std::to_string(sizes_.value_width), "choose Output::linear or Output::none");
   if (o.causal)
     for (const SlotPointer& slot : {score_, pair_, normaliser_, gate_, aggregator_, finish_})
       if (const std::string reason = slot->looks_ahead(); !reason.empty())
@@ -110,16 +137,18 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
 
 Var GraphAttention::operator()(const AttentionInputs& inputs, const Support& support) const {
   const auto here = enter();
-  if (keep_last_call_) last_call_.emplace(inputs, support);
+  remember(inputs, support);
   EdgeView view = project(inputs, support);
   const std::optional<FusedOp> op = fused_op(support);
   // GATv2's op reads values and keys from one tensor; whether they are one is known only now.
-  if (!op || (*op == FusedOp::gatv2 && view.value.node() != view.key.node())) return lower(view, support);
+  if (!op || (*op == FusedOp::gatv2 && view.value.node() != view.key.node()))
+    return lower(with_all_heads(std::move(view), options_.heads), support);
+  if (*op != FusedOp::ragged_attention) view = with_all_heads(std::move(view), options_.heads);
   if (finish_->name().empty() && options_.output == Output::bias)
     return flat(run(*op, view, support, reshape(bias_, Shape{options_.heads, sizes_.value_width})));
   const Var heads = run(*op, view, support, {});
   if (finish_->name().empty()) return combine(heads);
-  view.graph = support.graph();
+  if (finish_->needs_graph()) view.graph = support.graph();
   return combine((*finish_)(view, heads));
 }
 
@@ -133,8 +162,14 @@ Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support
     form.options.causal = support.kind() == Support::Kind::causal;
     form.options.dropout = rate;
     form.options.random = random;
-    return biased(ragged_attention(view.query, view.key, view.value, support.queries(), support.keys(),
-                                   support.planes(), form.fitted(), {}, form.options));
+    const Var query = form.query_scale.defined() ? view.query * form.query_scale : view.query;
+    Var value = aggregator_->summands(view);
+    // Every map sums the same values; merging is linear, so what it does to weights it does to sums.
+    if (const std::int64_t maps = normaliser_->maps(); maps > 1)
+      value = concat(std::vector<Var>(static_cast<std::size_t>(maps), value), 1);
+    const Var sums = ragged_attention(query, view.key, value, support.queries(), support.keys(), support.planes(),
+                                      form.fitted(), {}, form.options);
+    return biased(aggregator_->from_sums(view, normaliser_->merge(sums)));
   }
   GatForm form;
   for (const SlotModule* slot : stages()) slot->fill(view, form);
@@ -146,16 +181,28 @@ Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support
   return biased(gatv2(support.graph(), view.key, view.query, form.vector, form.edge, options));
 }
 
-Var GraphAttention::lowered(const AttentionInputs& inputs, const Support& support) const {
-  const auto here = enter();
-  return lower(project(inputs, support), support);
+EdgeView GraphAttention::view(const AttentionInputs& inputs, const Support& support) const {
+  return with_all_heads(project(inputs, support), options_.heads);
 }
 
-Var GraphAttention::lower(EdgeView view, const Support& support) const {
-  view.graph = support.graph();
-  view.buckets = support.edge_buckets();
+Var GraphAttention::lowered(const AttentionInputs& inputs, const Support& support, Var* map) const {
+  const auto here = enter();
+  remember(inputs, support);
+  return lower(view(inputs, support), support, map);
+}
+
+// The rest of a call that reads a cache lies there, so such a call cannot be made again.
+void GraphAttention::remember(const AttentionInputs& inputs, const Support& support) const {
+  if (!keep_last_call_) return;
+  if (inputs.cache == nullptr) last_call_.emplace(inputs, support);
+  else last_call_.reset();
+}
+
+Var GraphAttention::lower(EdgeView view, const Support& support, Var* map) const {
+  list_edges(view, support);
   Var weights = edge_weights(view);
   if (training() && options_.dropout > 0) weights = dropout(weights, options_.dropout, scope().dropout_stream());
+  if (map != nullptr) *map = weights;
   return combine((*finish_)(view, (*aggregator_)(view, weights)));
 }
 
@@ -181,11 +228,14 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
                         .hint = "the rows are those of the support"});
   };
   expect("query", inputs.query, support.num_dst(), options_.channels);
-  expect("source", source, support.num_src(), options_.source_channels);
-  expect("value", value, support.num_src(), options_.source_channels);
+  const std::int64_t source_rows = inputs.cache != nullptr ? support.num_dst() : support.num_src();
+  expect("source", source, source_rows, options_.source_channels);
+  expect("value", value, source_rows, options_.source_channels);
 
   EdgeView view;
   view.self = inputs.query;
+  view.source = source;
+  view.support = support;
   view.edge = inputs.edge;
   const auto apply_to = [](const std::optional<Linear>& projection, const Var& x) {
     return projection ? (*projection)(x) : x;
@@ -199,10 +249,21 @@ EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& s
   const Var& projected_value = key_serves_value && value.node() == source.node() ? key
                                : key_serves_value ? apply_to(query_serves_key ? query_ : key_, value)
                                                   : apply_to(value_, value);
-  view.query = split_heads(query, options_.heads, options_.heads);
-  view.key = key.node() == query.node() ? view.query : split_heads(key, options_.heads, options_.key_heads);
-  view.value = projected_value.node() == key.node() ? view.key
-                                                    : split_heads(projected_value, options_.heads, options_.key_heads);
+  const std::int64_t maps = normaliser_->maps();
+  view.query = split_heads(query, maps * options_.heads);
+  view.key = key.node() == query.node() ? view.query : split_heads(key, maps * options_.key_heads);
+  view.value = projected_value.node() == key.node() ? view.key : split_heads(projected_value, options_.key_heads);
+  if (options_.rotary) {
+    const RotaryEmbedding& rotary = *options_.rotary;
+    const std::int64_t count = support.keys().longest();
+    const Tensor positions = query_positions(support.queries(), support.keys());
+    view.query = rotary(view.query, positions, count);
+    view.key = rotary(view.key, inputs.cache != nullptr ? positions : key_positions(support.keys()), count);
+  }
+  if (inputs.cache != nullptr) {
+    view.key = inputs.cache->keys(view.key);
+    view.value = inputs.cache->values(view.value);
+  }
   return view;
 }
 
@@ -219,7 +280,12 @@ std::string GraphAttention::refusal(FusedOp op, const Support& support) const {
   for (const SlotModule* slot : stages())
     if (!slot->fits(op))
       return "it has no " + (slot->name().empty() ? std::string("way to leave the softmax out") : slot->name());
-  const bool value_is_key = options_.projection != Projection::separate && options_.projection != Projection::tied;
+  const bool value_is_key = options_.projection == Projection::key_value || options_.projection == Projection::shared ||
+                            options_.projection == Projection::none;
+  const bool plain = gate_->name().empty() && options_.dropout == 0;
+  if (normaliser_->maps() > 1 && !plain) return "it gates and drops each map and not the difference of two";
+  if (aggregator_->needs_unit_rows() && !(plain && normaliser_->maps() == 1))
+    return "it has " + aggregator_->name() + " only of weights that add up to 1";
   if (op == FusedOp::gatv2 && !value_is_key)
     return "its values are its keys, and here they have projections of their own";
   return {};
@@ -247,24 +313,43 @@ std::string GraphAttention::plan(const Support& support) const {
 void GraphAttention::check_support(const Support& support) const {
   if (options_.causal && support.kind() != Support::Kind::causal)
     refuse(scope(), "support", support.name(), "causal", "this attention was built with .causal = true");
+  if (options_.rotary && support.kind() == Support::Kind::edges)
+    refuse(scope(), "support", support.name(), "pairs or causal",
+           "rotary positions are places in a sequence, and edges have none");
+}
+
+Var GraphAttention::map(const AttentionInputs& inputs, const Support& support) const {
+  const auto here = enter();
+  EdgeView view = this->view(inputs, support);
+  list_edges(view, support);
+  return edge_weights(view);
 }
 
 Tensor GraphAttention::weights(const AttentionInputs& inputs, const Support& support) const {
   const NoGrad no_grad;
-  EdgeView view = project(inputs, support);
-  view.graph = support.graph();
-  view.buckets = support.edge_buckets();
-  return edge_weights(view).value();
+  return map(inputs, support).value();
+}
+
+bool GraphAttention::incremental() const {
+  return score_->incremental() && pair_->incremental() && normaliser_->incremental() && gate_->incremental();
+}
+
+bool GraphAttention::by_row() const {
+  return score_->by_row() && pair_->by_row() && normaliser_->by_row() && gate_->by_row();
 }
 
 Tensor GraphAttention::weights() const {
+  return weights(last_call().first, last_call().second);
+}
+
+const std::pair<AttentionInputs, Support>& GraphAttention::last_call() const {
   if (!last_call_)
-    throw StateError({.op = "GraphAttention::weights",
+    throw StateError({.op = "GraphAttention",
                       .argument = "last call",
                       .got = "none",
                       .expected = "a call",
                       .hint = "keep_last_call(true) before calling the layer"});
-  return weights(last_call_->first, last_call_->second);
+  return *last_call_;
 }
 
 void GraphAttention::keep_last_call(bool keep) {

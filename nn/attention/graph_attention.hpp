@@ -9,7 +9,9 @@
 #include "graph/support.hpp"
 #include "nn/attention/aggregators.hpp"
 #include "nn/attention/hop_decay.hpp"
+#include "nn/attention/key_value_cache.hpp"
 #include "nn/attention/pairs.hpp"
+#include "nn/attention/rotary.hpp"
 #include "nn/attention/scores.hpp"
 #include "nn/attention/slot.hpp"
 #include "nn/attention/weights.hpp"
@@ -24,6 +26,8 @@ enum class Projection {
   tied,       ///< W_q = W_k, and W_v
   key_value,  ///< W_q, and W_k = W_v (GATv2)
   shared,     ///< one matrix for all three (GAT)
+  query_key,  ///< W_q and W_k; values are the nodes as they are (GIN-Attention); needs source_channels = heads x
+              ///< head_width
   none,       ///< the nodes as they are; needs channels = heads x head_width
 };
 
@@ -54,7 +58,11 @@ struct AttentionOptions {
   bool bias = true;         ///< in the projections of queries, keys and values
   bool same_start = false;  ///< all projections begin as copies of one (the published code of Gradformer)
   double dropout = 0;       ///< of the weights, in training
-  bool causal = false;      ///< refuses slots that look ahead and supports that are not causal
+  /// Turns projected queries and keys by their place in their segment; needs a support of pairs, causal or not.
+  std::optional<RotaryEmbedding> rotary = std::nullopt;
+  Initialiser weight_init = {};  ///< of the projections; empty: uniform in +-1/sqrt(in)
+  Initialiser bias_init = {};    ///< likewise
+  bool causal = false;           ///< refuses slots that look ahead and supports that are not causal
 };
 
 /// What an attention is called with. `source` and `value` default to `query`.
@@ -63,6 +71,8 @@ struct AttentionInputs {
   Var source;  ///< [N_src,C_src]: keys, and values unless `value` is given
   Var value;   ///< [N_src,C_src]
   Var edge;    ///< [E,F] in the support graph's canonical order
+  /// Keys and values of earlier calls: then the source has the rows of the query, and the support is the cache's.
+  KeyValueCache::Layer* cache = nullptr;
 };
 
 /// out = FINISH(REDUCE(GATE(NORMALISE(PAIR(SCORE))), MESSAGE)) over a support; the slots' own headers give their
@@ -81,21 +91,41 @@ class GraphAttention : public Module {
     return (*this)(AttentionInputs{.query = x, .source = {}, .value = {}, .edge = {}}, support);
   }
   /// The same through the edge algebra, whatever the combination: the meaning of the layer, slow and easy to read.
-  Var lowered(const AttentionInputs& inputs, const Support& support) const;
+  /// `map` receives the weights a_e [E,H] that made the result, in the order of support.graph(), for blocks that go on
+  /// with them.
+  Var lowered(const AttentionInputs& inputs, const Support& support, Var* map = nullptr) const;
 
   /// What a call on this support runs, and why: "ragged_attention, fused" or "edge_dot > hop_decay > edge_softmax >
   /// spmm, composed: ...".
   std::string plan(const Support& support) const;
 
+  /// The weights a_e [E,H] of a call as a value on the tape, in the order of support.graph(), through the lowering and
+  /// without dropout: for what computes with the map itself.
+  Var map(const AttentionInputs& inputs, const Support& support) const;
+  Var map(const Var& x, const Support& support) const {
+    return map(AttentionInputs{.query = x, .source = {}, .value = {}, .edge = {}}, support);
+  }
   /// The weights a_e [E,H] of a call, in the order of support.graph(), through the lowering and without dropout.
   Tensor weights(const AttentionInputs& inputs, const Support& support) const;
   /// The weights of the last call made after keep_last_call(true); StateError when there was none.
   Tensor weights() const;
   void keep_last_call(bool keep);
+  /// That call.
+  const std::pair<AttentionInputs, Support>& last_call() const;
+
+  /// The parts of map(): queries, keys and values of a call with all heads, not listed as edges yet, and the weights of
+  /// the edges that a view lists, which may be some rows of the whole (row_tiles.hpp) if by_row().
+  EdgeView view(const AttentionInputs& inputs, const Support& support) const;
+  Var map(const EdgeView& listed) const { return edge_weights(listed); }
+  bool by_row() const;
+  /// Whether calls with a cache give what calls with the whole give.
+  bool incremental() const;
+  std::int64_t heads() const noexcept { return options_.heads; }
 
  private:
+  void remember(const AttentionInputs& inputs, const Support& support) const;
   EdgeView project(const AttentionInputs& inputs, const Support& support) const;
-  Var lower(EdgeView view, const Support& support) const;
+  Var lower(EdgeView view, const Support& support, Var* map = nullptr) const;
   Var edge_weights(const EdgeView& view) const;
   Var combine(const Var& heads) const;
   std::string refusal(FusedOp op, const Support& support) const;
@@ -106,9 +136,10 @@ class GraphAttention : public Module {
 
   AttentionOptions options_;
   AttentionSizes sizes_;
+  SlotPointer normaliser_;  // before the projections, which it may want for several maps
   std::optional<Linear> query_, key_, value_, output_;
   Parameter bias_;
-  SlotPointer score_, pair_, normaliser_, gate_, aggregator_, finish_;
+  SlotPointer score_, pair_, gate_, aggregator_, finish_;
   mutable std::optional<std::pair<AttentionInputs, Support>> last_call_;
   bool keep_last_call_ = false;
 };

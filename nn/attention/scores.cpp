@@ -142,6 +142,26 @@ class PairPerceptronScore final : public SlotModule {
   Parameter from_query_, from_key_, hidden_bias_, output_weight_, output_bias_;
 };
 
+class NodePerceptronScore final : public SlotModule {
+ public:
+  NodePerceptronScore(const Scope& scope, const AttentionSizes& sizes, const NodePerceptron& options)
+      : from_query_((scope / "hidden").parameter("query", Shape{options.width, sizes.channels}, init::normal(0.02))),
+        from_key_((scope / "hidden").parameter("key", Shape{options.width, sizes.source_channels}, init::normal(0.02))),
+        hidden_bias_((scope / "hidden").parameter("bias", Shape{options.width}, init::zeros())),
+        output_weight_((scope / "output").parameter("weight", Shape{sizes.heads, options.width}, init::normal(0.02))),
+        output_bias_((scope / "output").parameter("bias", Shape{sizes.heads}, init::zeros())) {}
+  std::string name() const override { return "node_perceptron"; }
+  bool incremental() const override { return false; }  // it reads the nodes themselves
+  Var operator()(const EdgeView& view, const Var&) const override {
+    const Var hidden =
+        edge_add(view.graph, linear(view.source, from_key_, {}), linear(view.self, from_query_, hidden_bias_));
+    return linear(silu(hidden), output_weight_, output_bias_);
+  }
+
+ private:
+  Parameter from_query_, from_key_, hidden_bias_, output_weight_, output_bias_;
+};
+
 }  // namespace
 
 SlotPointer Dot::build(const Scope&, const AttentionSizes& sizes) const {
@@ -158,6 +178,9 @@ SlotPointer ChannelWise::build(const Scope& scope, const AttentionSizes& sizes) 
 }
 SlotPointer PairPerceptron::build(const Scope& scope, const AttentionSizes& sizes) const {
   return std::make_shared<PairPerceptronScore>(scope, sizes, *this);
+}
+SlotPointer NodePerceptron::build(const Scope& scope, const AttentionSizes& sizes) const {
+  return std::make_shared<NodePerceptronScore>(scope, sizes, *this);
 }
 
 }  // namespace atto

@@ -47,4 +47,14 @@ struct PairPerceptron {
   SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
 };
 
+/// z_e = w_h . SiLU(W_1 [x_i || x_j] + b_1) + b_h on the nodes as they came in, an output for each head (the scoring
+/// function of GIN-Attention, Buehler, arXiv 2501.02393). W_1 is kept as its two halves: parameters hidden.query
+/// [width,C] and hidden.key [width,C_src], hidden.bias, output.weight [H,width], output.bias [H]. Memory: E width
+/// values.
+struct NodePerceptron {
+  using Kind = ScoreKind;
+  std::int64_t width = 512;
+  SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
+};
+
 }  // namespace atto

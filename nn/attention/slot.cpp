@@ -16,6 +16,14 @@ Var first_buckets(const Var& table, std::int64_t count) {
 
 }  // namespace
 
+Var repeat_heads(const Var& x, std::int64_t heads) {
+  const std::int64_t rows = x.size(0), given = x.size(1), width = x.size(2);
+  if (heads == given) return x;
+  const Var repeated =
+      reshape(x, Shape{rows, given, 1, width}) * Var(Tensor::full(Shape{heads / given, 1}, 1.0, x.dtype()));
+  return reshape(repeated, Shape{rows, heads, width});
+}
+
 std::string_view name_of(FusedOp op) {
   switch (op) {
     case FusedOp::ragged_attention:

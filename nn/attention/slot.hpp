@@ -31,16 +31,22 @@ struct EdgeView {
   Var value;       ///< [N_src,H,V]
   Var edge;        ///< [E,F] features; undefined when the call passes none
   Var self;        ///< [N_dst,C]: the receiving nodes as they came in
+  Var source;      ///< [N_src,C_src]: the sending nodes likewise
+  std::optional<Support> support;  ///< what was called with
 };
 
 /// The sizes that a slot is built for.
 struct AttentionSizes {
-  std::int64_t channels = 0;       ///< C, of the receiving nodes
-  std::int64_t heads = 0;          ///< H
-  std::int64_t head_width = 0;     ///< D
-  std::int64_t value_width = 0;    ///< V
-  std::int64_t edge_channels = 0;  ///< F; 0 when there are no edge features
+  std::int64_t channels = 0;         ///< C, of the receiving nodes
+  std::int64_t heads = 0;            ///< H
+  std::int64_t head_width = 0;       ///< D
+  std::int64_t value_width = 0;      ///< V
+  std::int64_t edge_channels = 0;    ///< F; 0 when there are no edge features
+  std::int64_t source_channels = 0;  ///< C_src, of the sending nodes
 };
+
+/// [N,G,W] -> [N,heads,W]: each of G heads heads / G times in a row (grouped queries).
+Var repeat_heads(const Var& x, std::int64_t heads);
 
 /// The fused operations that stand for whole combinations of slots.
 enum class FusedOp { ragged_attention, gat, gatv2 };
@@ -50,6 +56,7 @@ std::string_view name_of(FusedOp op);
 struct RaggedForm {
   AttentionTables tables;
   RaggedAttentionOptions options;
+  Var query_scale;  ///< [1], times the queries; undefined for none
 
   /// Adds a table [H,B] to what is added to the logits already.
   void add(const Var& table);
@@ -83,6 +90,27 @@ class SlotModule {
   virtual void fill(const EdgeView&, GatForm&) const {}
   /// Why this slot lets a position see later ones; empty when it does not. A causal attention refuses such a slot.
   virtual std::string looks_ahead() const { return {}; }
+  /// Whether the row of a receiving node needs no other row and no more of its segment than the support lists: such
+  /// maps can be computed a block of rows at a time.
+  virtual bool by_row() const { return true; }
+  /// Whether a new row needs of earlier ones no more than their keys and values, as a cache keeps them.
+  virtual bool incremental() const { return by_row(); }
+
+  /// Of a normaliser: how many maps it wants. Queries and keys then have so many times H heads, map after map, and so
+  /// have the logits.
+  virtual std::int64_t maps() const { return 1; }
+  /// Of a normaliser: maps [...,maps H,...] to one [...,H,...]. It must be linear, so that it can be done to the sums
+  /// of a fused operation as well as to weights.
+  virtual Var merge(const Var& maps) const { return maps; }
+  /// Of an aggregator that is made of weighted sums: what is summed, what becomes of the sums, and whether that is
+  /// right only for weights that add up to 1.
+  virtual Var summands(const EdgeView& view) const { return view.value; }
+  virtual Var from_sums(const EdgeView&, const Var& sums) const { return sums; }
+  virtual bool needs_unit_rows() const { return false; }
+  /// Of a finish: whether it reads EdgeView::graph, which nobody else makes after a fused operation.
+  virtual bool needs_graph() const { return true; }
+  /// Of an aggregator or a finish: the width of a head of its result, given that of what comes in.
+  virtual std::int64_t width(std::int64_t in) const { return in; }
 };
 using SlotPointer = std::shared_ptr<const SlotModule>;
 

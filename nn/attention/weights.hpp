@@ -5,10 +5,22 @@
 
 namespace atto {
 
-/// a_e = exp(sharpness z_e) / sum over the edges into i. A node without edges has no weights.
+/// a_e = exp(alpha z_e / T) / sum over the edges into i, alpha the sharpness. A node without edges has no weights, and
+/// z_e = -infinity stays a weight of 0 whatever alpha is (Buehler, arXiv 2501.02393, where alpha is learned for each
+/// layer). With `learn` parameter sharpness [1], which nothing keeps above 0: 0 makes a row uniform, less turns it
+/// round.
 struct Softmax {
   using Kind = NormaliserKind;
   double sharpness = 1;
+  bool learn = false;
+  bool random = false;     ///< alpha begins uniform in 0.5..1.5 instead of at `sharpness`; implies `learn`
+  double temperature = 1;  ///< T, fixed
+  SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
+};
+
+/// a_e = max(z_e, 0).
+struct ReluNormaliser {
+  using Kind = NormaliserKind;
   SlotPointer build(const Scope& scope, const AttentionSizes& sizes) const;
 };
 

@@ -23,6 +23,8 @@ GraphTransformerLayer::GraphTransformerLayer(const Scope& scope, const GraphTran
       narrow_(scope / "feed_forward" / "narrow", 2 * o.channels, o.channels),
       output_norm_(scope / "output_norm", o.channels) {
   if (local_) local_norm_.emplace(scope / "local_norm", o.channels);
+  socket_->attention = &attention_;
+  scope.offer(socket_);
 }
 
 Var GraphTransformerLayer::drop(const Var& x) const {
@@ -39,7 +41,9 @@ NodesAndEdges GraphTransformerLayer::operator()(const NodesAndEdges& in, const B
     if (conv.edge.defined()) out.edge = conv.edge;
     u = u + (*local_norm_)(drop(conv.node) + x);
   }
-  out.node = output_norm_(u + drop(narrow_(drop(widen_(u)))));
+  u = socket_->pass(Station::after_attention, u);
+  const Var seen = socket_->pass(Station::before_feed_forward, u);
+  out.node = output_norm_(socket_->pass(Station::after_feed_forward, u + drop(narrow_(drop(widen_(seen))))));
   return out;
 }
 

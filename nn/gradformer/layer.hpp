@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "nn/attention/graph_attention.hpp"
+#include "nn/attention/layer_socket.hpp"
 #include "nn/gradformer/local.hpp"
 #include "nn/layers/norm.hpp"
 
@@ -25,8 +26,9 @@ struct GraphTransformerLayerOptions {
 ///     l = BN(Drop(Conv(x)) + x),   g = BN(Drop(Attention(x)) + x),   y = BN(u + FFN(u)) with u = l + g
 ///     FFN(u) = Drop(W_2 Drop(ReLU(W_1 u))), width 2d
 ///
-/// Without a local branch u = g. x [N,d], e [E,d] or undefined -> the same shapes. Cost per layer: 16 N d^2 FLOP in the
-/// products of attention and FFN, 4 sum(n^2) d in the attention itself, plus the convolution.
+/// Without a local branch u = g. Adapters find u before the feed-forward network and u + FFN(u) after it, and no norm
+/// of its own. x [N,d], e [E,d] or undefined -> the same shapes. Cost per layer: 16 N d^2 FLOP in the products of
+/// attention and FFN, 4 sum(n^2) d in the attention itself, plus the convolution.
 class GraphTransformerLayer : public Module {
  public:
   GraphTransformerLayer(const Scope& scope, const GraphTransformerLayerOptions& options);
@@ -44,6 +46,7 @@ class GraphTransformerLayer : public Module {
   BatchNorm attention_norm_;
   Linear widen_, narrow_;
   BatchNorm output_norm_;
+  std::shared_ptr<LayerSocket> socket_ = std::make_shared<LayerSocket>();
 };
 
 /// A message-passing layer as the benchmarks of Dwivedi et al. (2020) use it: x + Drop(ReLU(BN(Conv(x)))).

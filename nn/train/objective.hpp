@@ -25,6 +25,8 @@ struct Objective {
     if (balanced) return {.loss = losses::balanced_cross_entropy(), .metric_name = "class_accuracy"};
     return {.loss = losses::cross_entropy(), .metric_name = "accuracy"};
   }
+  /// Cross-entropy and perplexity, by token.
+  static Objective next_token() { return {.loss = losses::cross_entropy(), .metric_name = "perplexity"}; }
 };
 
 }  // namespace atto

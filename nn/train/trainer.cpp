@@ -8,6 +8,7 @@
 #include "autograd/tape.hpp"
 #include "core/error.hpp"
 #include "graph/rows.hpp"
+#include "ops/arithmetic/arithmetic.hpp"
 
 namespace atto {
 namespace {
@@ -32,11 +33,10 @@ double seconds_now() {
 
 }  // namespace
 
-Trainer::Trainer(const Model& root, const GraphModel& model, const PreparedData& data, const Split& split,
+Trainer::Trainer(const Model& root, std::shared_ptr<const TrainingTask> task, const Split& split,
                  const Objective& objective, const TrainerOptions& options)
     : root_(root),
-      model_(model),
-      data_(data),
+      task_(std::move(task)),
       split_(split),
       objective_(objective),
       options_(options),
@@ -44,12 +44,14 @@ Trainer::Trainer(const Model& root, const GraphModel& model, const PreparedData&
       schedule_(make_schedule(options)),
       best_(root, objective.higher_is_better()),
       sums_(Tensor::zeros(Shape{2}, DType::float64)),
-      outputs_(Tensor::zeros(Shape{count_targets(), model.options().outputs}, root.options().dtype)) {
-  if (options.epochs < 0 || options.batch < 1)
+      outputs_(Tensor::zeros(Shape{keeps_outputs() ? count_targets(split.train) : 0, task_->outputs()},
+                             root.options().dtype)) {
+  if (options.epochs < 0 || options.batch < 1 || options.accumulate < 1)
     throw ValueError({.op = "Trainer",
-                      .argument = "epochs, batch",
-                      .got = std::to_string(options.epochs) + ", " + std::to_string(options.batch),
-                      .expected = "epochs >= 0, batch >= 1",
+                      .argument = "epochs, batch, accumulate",
+                      .got = std::to_string(options.epochs) + ", " + std::to_string(options.batch) + ", " +
+                             std::to_string(options.accumulate),
+                      .expected = "epochs >= 0, the others >= 1",
                       .hint = {}});
   if (options.warmup < 0 || (options.epochs > 0 && options.warmup >= options.epochs))
     throw ValueError({.op = "Trainer",
@@ -96,26 +98,36 @@ double Trainer::step() {
   const double start = seconds_now();
   root_.train();
   optimiser_->set_learning_rate_scale(schedule_->factor());
-  const Batch batch = data_.batch(batch_of_epoch(position_.batch), root_.scope().dropout_stream());
+  double* sums = sums_.data<double>();
+  auto kept = static_cast<std::int64_t>(sums[1]);
+  const std::span<const std::int64_t> batch = batch_of_epoch(position_.batch);
+  const double targets = static_cast<double>(count_targets(batch));
+  const auto size = static_cast<std::int64_t>(batch.size());
+  const auto part = static_cast<std::size_t>((size + options_.accumulate - 1) / options_.accumulate);
+  double mean = 0;
   root_.zero_grad();
-  const Var outputs = model_(batch);
-  const Var loss = objective_.loss(outputs, batch.y);
-  if (!std::isfinite(loss.item()))
-    throw NumericError({.op = "training",
-                        .argument = "loss",
-                        .got = std::to_string(loss.item()),
-                        .expected = "a finite number",
-                        .hint = "a smaller learning rate, or gradient clipping, often helps"});
-  loss.backward();
+  for (std::size_t begin = 0; begin < batch.size(); begin += part) {
+    const auto [outputs, wanted] =
+        task_->run(batch.subspan(begin, std::min(part, batch.size() - begin)), root_.scope().dropout_stream());
+    Var loss = objective_.loss(outputs, wanted);
+    if (part < batch.size()) loss = loss * (targets > 0 ? static_cast<double>(wanted.size(0)) / targets : 0);
+    if (!std::isfinite(loss.item()))
+      throw NumericError({.op = "training",
+                          .argument = "loss",
+                          .got = std::to_string(loss.item()),
+                          .expected = "a finite number",
+                          .hint = "a smaller learning rate, or gradient clipping, often helps"});
+    loss.backward();
+    mean += loss.item();
+    if (keeps_outputs()) {
+      outputs_.rows(kept, kept + wanted.size(0)).copy_from(outputs.value());
+      kept += wanted.size(0);
+    }
+  }
   clip_gradient_norm(root_, options_.clip > 0 ? options_.clip : std::numeric_limits<double>::infinity());
   optimiser_->step();
-
-  const double count = static_cast<double>(batch.y.size(0));
-  double* sums = sums_.data<double>();
-  sums[0] += loss.item() * count;
-  sums[1] += count;
-  const auto done = static_cast<std::int64_t>(sums[1]);
-  outputs_.rows(done - batch.y.size(0), done).copy_from(outputs.value());
+  sums[0] += mean * targets;
+  sums[1] += targets;
   ++position_.batch;
   seconds_ += seconds_now() - start;
   return sums[1] > 0 ? sums[0] / sums[1] : 0.0;
@@ -126,7 +138,7 @@ MetricsRow Trainer::finish_epoch() {
   const double* sums = sums_.data<double>();
   MetricsRow row;
   row.train_loss = sums[1] > 0 ? sums[0] / sums[1] : MetricsRow::none;
-  row.train_metric = train_metric();
+  row.train_metric = keeps_outputs() ? train_metric() : *objective_.metric()->from_loss(row.train_loss);
   const Evaluation valid = evaluate(split_.valid), test = evaluate(split_.test);
   row.valid_loss = valid.loss;
   row.valid_metric = valid.metric;
@@ -147,22 +159,26 @@ double Trainer::train_metric() const {
   const std::unique_ptr<Metric> metric = objective_.metric();
   std::int64_t row = 0;
   for (const std::int64_t sample : order_) {
-    const Tensor& y = data_.dataset().samples[static_cast<std::size_t>(sample)].y;
+    const Tensor y = task_->targets(sample);
     metric->add(outputs_.rows(row, row + y.size(0)), y);
     row += y.size(0);
   }
   return metric->value();
 }
 
-std::int64_t Trainer::count_targets() const {
+std::int64_t Trainer::count_targets(std::span<const std::int64_t> chosen) const {
   std::int64_t count = 0;
-  for (const std::int64_t sample : split_.train)
-    count += data_.dataset().samples[static_cast<std::size_t>(sample)].y.size(0);
+  for (const std::int64_t sample : chosen) count += task_->target_count(sample);
   return count;
 }
 
 void Trainer::restore_best() {
   if (best_.taken()) best_.restore();
+}
+
+// Where training needs small parts, so does evaluation.
+std::size_t Trainer::evaluation_batch() const {
+  return static_cast<std::size_t>((options_.batch + options_.accumulate - 1) / options_.accumulate);
 }
 
 Evaluation Trainer::evaluate(std::span<const std::int64_t> chosen) const {
@@ -171,27 +187,26 @@ Evaluation Trainer::evaluate(std::span<const std::int64_t> chosen) const {
   root_.eval();
   const std::unique_ptr<Metric> metric = objective_.metric();
   double loss = 0, count = 0;
-  for (std::size_t begin = 0; begin < chosen.size(); begin += static_cast<std::size_t>(options_.batch)) {
-    const Batch batch =
-        data_.batch(chosen.subspan(begin, std::min(static_cast<std::size_t>(options_.batch), chosen.size() - begin)));
-    const Var outputs = model_(batch);
-    const double targets = static_cast<double>(batch.y.size(0));
-    loss += objective_.loss(outputs, batch.y).item() * targets;
+  const std::size_t part = evaluation_batch();
+  for (std::size_t begin = 0; begin < chosen.size(); begin += part) {
+    const auto [outputs, wanted] = task_->run(chosen.subspan(begin, std::min(part, chosen.size() - begin)), {});
+    const double targets = static_cast<double>(wanted.size(0));
+    loss += objective_.loss(outputs, wanted).item() * targets;
     count += targets;
-    metric->add(outputs.value(), batch.y);
+    if (keeps_outputs()) metric->add(outputs.value(), wanted);
   }
   root_.train();
-  return {.loss = count > 0 ? loss / count : MetricsRow::none, .metric = metric->value()};
+  const double mean = count > 0 ? loss / count : MetricsRow::none;
+  return {.loss = mean, .metric = keeps_outputs() ? metric->value() : *metric->from_loss(mean)};
 }
 
 Tensor Trainer::outputs(std::span<const std::int64_t> chosen) const {
   const NoGrad no_grad;
   root_.eval();
   std::vector<Tensor> parts;
-  for (std::size_t begin = 0; begin < chosen.size(); begin += static_cast<std::size_t>(options_.batch))
-    parts.push_back(model_(data_.batch(chosen.subspan(
-                               begin, std::min(static_cast<std::size_t>(options_.batch), chosen.size() - begin))))
-                        .value());
+  const std::size_t part = evaluation_batch();
+  for (std::size_t begin = 0; begin < chosen.size(); begin += part)
+    parts.push_back(task_->run(chosen.subspan(begin, std::min(part, chosen.size() - begin)), {}).outputs.value());
   root_.train();
   return concatenate_rows(parts);
 }

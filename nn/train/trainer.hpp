@@ -9,19 +9,23 @@
 #include <vector>
 
 #include "nn/checkpoint.hpp"
-#include "nn/gradformer/data.hpp"
-#include "nn/gradformer/model.hpp"
+#include "nn/gradformer/task.hpp"
 #include "nn/optim/optimiser.hpp"
 #include "nn/optim/schedule.hpp"
 #include "nn/snapshot.hpp"
 #include "nn/train/metrics_log.hpp"
 #include "nn/train/objective.hpp"
+#include "nn/train/task.hpp"
 
 namespace atto {
 
 struct TrainerOptions {
   int epochs = 100;
   std::int64_t batch = 128;
+  /// Parts that a batch is cut into, one after the other through the model, their gradients added up: the memory of a
+  /// part, and the step of the whole batch, each target counted once (batch norm and losses with weights from the batch
+  /// see the parts).
+  std::int64_t accumulate = 1;
   double learning_rate = 1e-3;
   double weight_decay = 1e-5;
   bool decoupled = false;                   ///< AdamW instead of Adam with L2
@@ -39,7 +43,7 @@ struct Evaluation {
   double metric = MetricsRow::none;
 };
 
-/// One training run of a GraphModel:
+/// One training run:
 ///
 ///     while (!trainer.done()) {
 ///       while (!trainer.epoch_over()) trainer.step();
@@ -51,8 +55,11 @@ struct Evaluation {
 /// between save() and load(). The model, the data and the split must outlive it.
 class Trainer {
  public:
+  Trainer(const Model& root, std::shared_ptr<const TrainingTask> task, const Split& split, const Objective& objective,
+          const TrainerOptions& options);
   Trainer(const Model& root, const GraphModel& model, const PreparedData& data, const Split& split,
-          const Objective& objective, const TrainerOptions& options);
+          const Objective& objective, const TrainerOptions& options)
+      : Trainer(root, std::make_shared<GraphTask>(model, data), split, objective, options) {}
 
   bool done() const { return position_.epoch >= options_.epochs; }
   bool epoch_over() const { return position_.batch >= batches(); }
@@ -84,11 +91,12 @@ class Trainer {
   std::span<const std::int64_t> batch_of_epoch(std::int64_t batch) const;
   RunState state() const;
   double train_metric() const;
-  std::int64_t count_targets() const;
+  std::int64_t count_targets(std::span<const std::int64_t> chosen) const;
+  std::size_t evaluation_batch() const;
+  bool keeps_outputs() const { return !objective_.metric()->from_loss(0).has_value(); }
 
   const Model& root_;
-  const GraphModel& model_;
-  const PreparedData& data_;
+  std::shared_ptr<const TrainingTask> task_;
   const Split& split_;
   Objective objective_;
   TrainerOptions options_;
@@ -100,7 +108,8 @@ class Trainer {
   std::vector<std::int64_t> order_;  // of the training samples in this epoch
   double seconds_ = 0;               // of this epoch's steps
   Tensor sums_;                      // float64 [2]: loss times targets, targets, of this epoch
-  Tensor outputs_;                   // of the training samples in this epoch, in the order of the steps
+  Tensor
+      outputs_;  // of the training samples in this epoch, in the order of the steps; no rows where the loss tells all
 };
 
 }  // namespace atto

@@ -1,5 +1,5 @@
 #pragma once
-// Runs the program gradformer as a user would, on a small data set.
+// Runs programs as a user would; gradformer on a small data set.
 
 #include <sys/wait.h>
 
@@ -21,9 +21,12 @@ struct Result {
   std::string output;  ///< both streams
 };
 
-inline Result run(const std::string& arguments, const std::filesystem::path& log) {
-  const int status = std::system(("'" + kProgram + "' " + arguments + " >'" + log.string() + "' 2>&1").c_str());
+inline Result run_program(const std::string& program, const std::string& arguments, const std::filesystem::path& log) {
+  const int status = std::system(("'" + program + "' " + arguments + " >'" + log.string() + "' 2>&1").c_str());
   return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .output = read_file(log)};
+}
+inline Result run(const std::string& arguments, const std::filesystem::path& log) {
+  return run_program(kProgram, arguments, log);
 }
 
 /// A small data set in the TU text form: rings (class 0) and paths (class 1).

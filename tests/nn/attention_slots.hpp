@@ -11,6 +11,8 @@
 
 #include "autograd/tape.hpp"
 #include "graph/distances.hpp"
+#include "nn/attention/adjacency_gates.hpp"
+#include "nn/attention/gin.hpp"
 #include "nn/attention/graph_attention.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
 #include "ops/edge/edge.hpp"
@@ -67,6 +69,7 @@ inline const Factor kScores{{"dot", set(&AttentionOptions::score, Dot{})},
                             {"dynamic", set(&AttentionOptions::score, DynamicAdditive{})},
                             {"channel-wise", set(&AttentionOptions::score, ChannelWise{})},
                             {"perceptron", set(&AttentionOptions::score, PairPerceptron{.width = 4})},
+                            {"node perceptron", set(&AttentionOptions::score, NodePerceptron{.width = 5})},
                             {"user's", set(&AttentionOptions::score, NegativeDistance{})}};
 inline const Factor kPairs{
     {"none", set(&AttentionOptions::pair, NoPair{})},
@@ -83,6 +86,8 @@ inline const Factor kPairs{
 inline const Factor kNormalisers{
     {"softmax", set(&AttentionOptions::normaliser, Softmax{})},
     {"sharpened", set(&AttentionOptions::normaliser, Softmax{.sharpness = 2})},
+    {"learned sharpness", set(&AttentionOptions::normaliser, Softmax{.sharpness = 1.4, .learn = true})},
+    {"relu", set(&AttentionOptions::normaliser, ReluNormaliser{})},
     {"sum",
      set(&AttentionOptions::normaliser, SumNormaliser{.epsilon = 40})},  // far from the sums, which have either sign
     {"none", set(&AttentionOptions::normaliser, NoNormaliser{})}};
@@ -95,6 +100,8 @@ inline const Factor kGates{
      set(&AttentionOptions::gate,
          HopDecayGate{.gamma = 0.6, .hop = 0.5, .learn_gamma = true, .disconnected = Disconnected::left_out})},
     {"sigmoid", set(&AttentionOptions::gate, SigmoidGate{})},
+    {"sharp softplus", set(&AttentionOptions::gate, Adjacency{.learn_threshold = true})},
+    {"top k", set(&AttentionOptions::gate, TopK{.fraction = 0.5})},
     {"edge", set(&AttentionOptions::gate, EdgeGate{})}};
 inline const Factor kAggregators{
     {"sum", set(&AttentionOptions::aggregator, Sum{})},
@@ -103,11 +110,13 @@ inline const Factor kAggregators{
     {"max", set(&AttentionOptions::aggregator, Max{})}};
 inline const Factor kFinishes{{"identity", set(&AttentionOptions::finish, Identity{})},
                               {"self term", set(&AttentionOptions::finish, SelfTerm{.epsilon = 0.1, .learn = true})},
+                              {"per head", set(&AttentionOptions::finish, PerHead{})},
                               {"log degree", set(&AttentionOptions::finish, LogDegree{})}};
 inline const Factor kProjections{{"separate", set(&AttentionOptions::projection, Projection::separate)},
                                  {"tied", set(&AttentionOptions::projection, Projection::tied)},
                                  {"key = value", set(&AttentionOptions::projection, Projection::key_value)},
                                  {"shared", set(&AttentionOptions::projection, Projection::shared)},
+                                 {"query, key", set(&AttentionOptions::projection, Projection::query_key)},
                                  {"none", set(&AttentionOptions::projection, Projection::none)}};
 inline const std::vector<const Factor*> kFactors{&kScores,      &kPairs,    &kNormalisers, &kGates,
                                                  &kAggregators, &kFinishes, &kProjections};

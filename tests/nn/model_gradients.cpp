@@ -6,60 +6,12 @@
 #include "autograd/tape.hpp"
 #include "ops/shape/shape.hpp"
 #include "tests/nn/graph_models.hpp"
+#include "tests/nn/model_gradcheck.hpp"
 
 using namespace atto;
 using namespace atto::test;
 
 namespace {
-
-// Small enough that hardly any ReLU turns within a step, large enough for float64.
-constexpr double kStep = 2e-7;
-
-double dot(const Tensor& a, const Tensor& b) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < a.numel(); ++i) sum += a.data<double>()[i] * b.data<double>()[i];
-  return sum;
-}
-
-// d<c, f>/d(parameters) along random directions against five-point differences, all parameters at once; the first that
-// is wrong on its own is named. Empty when all is well.
-std::string wrong_gradient(const Model& root, const std::function<Var()>& f, int directions = 2) {
-  root.zero_grad();
-  const Var out = f();
-  const Tensor cotangent = uniform(out.shape(), -1, 1, 77);
-  backward(out, cotangent);
-  const auto wrong = [&](const std::vector<NamedParameter>& moved, std::uint64_t seed) -> std::string {
-    std::vector<Tensor> starts, directions_of;
-    double analytic = 0;
-    for (const NamedParameter& p : moved) {
-      starts.push_back(p.value.value().clone());
-      directions_of.push_back(uniform(p.value.shape(), -1, 1, ++seed));
-      if (p.value.grad().defined()) analytic += dot(p.value.grad(), directions_of.back());
-    }
-    const auto at = [&](double step) {
-      for (std::size_t k = 0; k < moved.size(); ++k)
-        for (std::int64_t i = 0; i < starts[k].numel(); ++i)
-          moved[k].value.value().data<double>()[i] =
-              starts[k].data<double>()[i] + step * directions_of[k].data<double>()[i];
-      const NoGrad no_grad;
-      return dot(f().value(), cotangent);
-    };
-    const double numeric = (8 * (at(kStep) - at(-kStep)) - (at(2 * kStep) - at(-2 * kStep))) / (12 * kStep);
-    at(0);
-    const double error = std::abs(analytic - numeric) / std::max(1.0, std::abs(numeric));
-    return error <= 1e-7 ? std::string()
-                         : "analytic " + std::to_string(analytic) + ", numeric " + std::to_string(numeric);
-  };
-  const std::vector<NamedParameter> everything(root.parameters().begin(), root.parameters().end());
-  for (int d = 0; d < directions; ++d) {
-    const std::string together = wrong(everything, 1000 * static_cast<std::uint64_t>(d + 1));
-    if (together.empty()) continue;
-    for (const NamedParameter& p : everything)
-      if (const std::string alone = wrong({p}, 5); !alone.empty()) return p.name + ": " + alone;
-    return together;
-  }
-  return {};
-}
 
 // Another hop for every head and layer, away from integers where the mask has a kink.
 void spread_hops(const Model& root) {

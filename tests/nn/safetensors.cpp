@@ -142,7 +142,7 @@ TEST_CASE("malformed files are refused with place and reason") {
        "\"a\" is given twice"},
       {file_of(R"({"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x"), "gives its dtype twice"},
       {file_of(R"({"a":{"dtype":"U8","shape":[1]}})"), "needs dtype, shape and data_offsets"},
-      {file_of(entry("BF16", "[1]", "[0,2]"), "xx"), "the element type of \"a\" is \"BF16\""},
+      {file_of(entry("F8_E4M3", "[1]", "[0,1]"), "x"), "the element type of \"a\" is \"F8_E4M3\""},
       {file_of(entry("F32", "[-1]", "[0,4]"), "xxxx"), "a negative number"},
       {file_of(entry("F32", "[1.0]", "[0,4]"), "xxxx"), "not an integer"},
       {file_of(entry("F32", "[1e0]", "[0,4]"), "xxxx"), "not an integer"},
