@@ -45,6 +45,7 @@ TEST_CASE("tokenizer file: damage and nonsense are refused with place and reason
       {R"({"model":)" + deep, "nested deeper than 32"},
       {"{\"a\xff\":1}", "not valid JSON"},
       {R"({"model":1,"model":2})", "gives the key \"model\" of one object twice"},
+      {R"({"model":1e999})", "a number that is too large"},
       {R"({"models":1})", "unknown key \"models\""},
       {R"({"model":{"type":"Unigram"}})", "model: is a model of type \"Unigram\""},
       {R"({"model":{"type":3}})", "model.type: is no string"},
@@ -167,6 +168,14 @@ TEST_CASE("tokenizer file: an added token is taken as its flags say") {
   CHECK(tokenizer(R"(,"rstrip":true)").encode("a <t>  <t>") == Ids{0, 1, 5, 5});
   CHECK(tokenizer(R"(,"lstrip":true)").encode("<t>  <t>") == Ids{5, 5});
   CHECK(tokenizer(R"(,"single_word":true)").encode("a<t> <t>") == Ids{0, 2, 3, 4, 1, 5});
+}
+
+TEST_CASE("tokenizer file: what is put before a text is not put behind a token in it") {
+  const Tokenizer tokenizer = tokenizer_of(file_of(
+      R"({"a":0,"_":1})", "[]", {},
+      R"("pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"first"},"added_tokens":[{"id":2,"content":"<t>"}])"));
+  CHECK(tokenizer.encode("a<t>a") == Ids{1, 0, 2, 0});
+  CHECK(tokenizer.encode("<t>a a") == Ids{2, 0, 1, 0});
 }
 
 TEST_CASE("tokenizer file: an added token stands for itself whatever the decoder does") {
