@@ -57,8 +57,8 @@ Var DecoderLayer::operator()(const Var& h, const Support& support, KeyValueCache
   } else {
     mixed = attention_(inputs, support);
   }
-  const Var h1 = h + mixed, normed = feed_forward_norm_(h1);
-  return feed_forward_ ? h1 + (*feed_forward_)(normed, map) : normed;
+  const Var h1 = h + mixed, h2 = graph_ ? graph_(h1, map) : h1, normed = feed_forward_norm_(h2);
+  return feed_forward_ ? h2 + (*feed_forward_)(normed, map) : normed;
 }
 
 LanguageModel::LanguageModel(const Scope& scope, const LanguageModelOptions& options)
@@ -101,7 +101,7 @@ Var LanguageModel::states(const Tensor& tokens, const Ragged& fresh, KeyValueCac
   if (!incremental())
     throw StateError({.op = "LanguageModel",
                       .argument = "cache",
-                      .got = "a model whose feed-forward blocks read the attention map",
+                      .got = "a model with blocks that read the attention map",
                       .expected = {},
                       .hint = "call it with whole sequences"});
   return run(tokens, cache.extend(fresh), &cache);

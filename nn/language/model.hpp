@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "graph/ragged.hpp"
 #include "nn/attention/graph_attention.hpp"
@@ -34,22 +35,30 @@ struct LanguageModelOptions {
   bool recompute = false;   ///< keep only the states between layers for backward and run each layer again
 };
 
-/// n = RMSNorm(h), h1 = h + Attention(n), h' = h1 + FeedForward(RMSNorm(h1)); without a feed-forward block h' =
-/// RMSNorm(h1). h [N,D] -> [N,D].
+/// n = RMSNorm(h), h1 = h + Attention(n), h2 = Graph(h1, map), h' = h2 + FeedForward(RMSNorm(h2)); without a
+/// feed-forward block h' = RMSNorm(h2), and h2 = h1 unless a graph block is attached. h [N,D] -> [N,D].
 class DecoderLayer : public Module {
  public:
   DecoderLayer(const Scope& scope, const AttentionOptions& attention, const FeedForwardChoice& feed_forward,
                const FeedForwardSizes& sizes, double epsilon);
   Var operator()(const Var& h, const Support& support, KeyValueCache::Layer* cache = nullptr) const;
 
+  /// From h1 [N,D] and the attention map to h2 [N,D].
+  using GraphBlock = std::function<Var(const Var& h1, const AttentionMap& map)>;
+  /// Puts a block behind the attention of a layer that is there already, such as an adapter of a frozen model; an empty
+  /// one takes it off again.
+  void attach(GraphBlock block) { graph_ = std::move(block); }
+
   const GraphAttention& attention() const { return attention_; }
-  bool reads_map() const { return feed_forward_ && feed_forward_->reads_map(); }
+  /// Whether a block of this layer reads the attention map.
+  bool reads_map() const { return graph_ || (feed_forward_ && feed_forward_->reads_map()); }
 
  private:
   RmsNorm attention_norm_;
   GraphAttention attention_;
   RmsNorm feed_forward_norm_;
   FeedForwardPointer feed_forward_;
+  GraphBlock graph_;
 };
 
 /// A decoder as Llama has it (Touvron et al. 2023): embedding, layers with rotary positions and causal attention, norm,
@@ -72,6 +81,7 @@ class LanguageModel : public Module {
 
   const LanguageModelOptions& options() const { return options_; }
   const DecoderLayer& layer(std::int64_t index) const { return layers_.at(static_cast<std::size_t>(index)); }
+  DecoderLayer& layer(std::int64_t index) { return layers_.at(static_cast<std::size_t>(index)); }
   /// Whether the model can go on from a cache: every layer reads of earlier tokens their keys and values only.
   bool incremental() const;
 

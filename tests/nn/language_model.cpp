@@ -125,6 +125,44 @@ TEST_CASE("language model: recomputed layers give the same numbers and gradients
   for (std::size_t i = 0; i < kept.size(); ++i) CHECK(bit_equal(kept[i], recomputed[i]));
 }
 
+TEST_CASE("language model: a graph block attached to a layer stands between attention and feed-forward block") {
+  const Model root(kDouble);
+  LanguageModel model(root, small_options());
+  const Tensor tokens = tokens_of(kText);
+  const Ragged sequence = Ragged::single(8);
+  const Tensor plain = model(tokens, sequence).value();
+  CHECK(model.incremental());
+  model.layer(1).attach([](const Var& h1, const AttentionMap& map) {
+    CHECK(map.weights.shape() == Shape{36, 4});
+    CHECK(map.graph.num_edges() == 36);
+    return h1 * 1.0;
+  });
+  CHECK_FALSE(model.incremental());
+  const Tensor ones = Tensor::full(plain.shape(), 1, DType::float64);
+  CHECK(mismatch(model(tokens, sequence).value(), plain, ones, 1e-13) == "");
+  KeyValueCache cache(2, 1);
+  CHECK_THAT_SAYS(StateError, model.states(tokens, sequence, cache), "read the attention map");
+  model.layer(1).attach([](const Var& h1, const AttentionMap& map) {
+    return h1 + 0.3 * reshape(spmm(map.graph, map.weights, reshape(h1, {h1.size(0), 4, -1})), h1.shape());
+  });
+  const Tensor graph = model(tokens, sequence).value();
+  CHECK(mismatch(graph, plain, ones, 1e-3) != "");
+  const auto loss = [&] { return cross_entropy(model(tokens, sequence), next_tokens(tokens, sequence)); };
+  CHECK(wrong_gradient(root, loss, 2, 1e-4) == "");
+  // Generation reads the whole text again.
+  const std::vector<Tokens> prompts{{3, 1}};
+  const GenerationOptions greedy{.tokens = 6, .sampling = {.greedy = true}};
+  Tokens text{3, 1};
+  for (int i = 0; i < 6; ++i) {
+    const auto length = static_cast<std::int64_t>(text.size());
+    const Tensor logits = model(tokens_of(text), Ragged::single(length)).value().rows(length - 1, length);
+    text.push_back(choose_token(logits.reshape({-1}), {.greedy = true}, 0));
+  }
+  CHECK(generate(model, prompts, greedy)[0] == Tokens(text.begin() + 2, text.end()));
+  model.layer(1).attach({});
+  CHECK(bit_equal(model(tokens, sequence).value(), plain));
+}
+
 TEST_CASE("language model: initial values, names, and an attention of one's own for each layer") {
   LanguageModelOptions options{.vocabulary = 50, .channels = 64, .layers = 2, .heads = 4, .attention_bias = true};
   std::vector<std::int64_t> seen;
