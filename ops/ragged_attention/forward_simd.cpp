@@ -126,6 +126,7 @@ struct RunningSoftmax {
 
 template <class Isa, class T>
 void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const RaggedAttentionPiece& piece, T* scratch) {
+  if (piece.row_begin == piece.row_end) return;  // keys that nobody asks for: the free rows of a cache
   const std::int64_t query0 = call.query_offsets[piece.graph], key0 = call.key_offsets[piece.graph];
   const std::int64_t keys = call.key_offsets[piece.graph + 1] - key0;
   const std::int64_t width = call.width, value_width = call.value_width;

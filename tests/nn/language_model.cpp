@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "nn/adapters/sparse_gin.hpp"
 #include "nn/language/generate.hpp"
 #include "nn/language/model.hpp"
 #include "ops/edge/edge.hpp"
@@ -125,6 +126,34 @@ TEST_CASE("language model: recomputed layers give the same numbers and gradients
   };
   const std::vector<Tensor> kept = run(false), recomputed = run(true);
   for (std::size_t i = 0; i < kept.size(); ++i) CHECK(bit_equal(kept[i], recomputed[i]));
+}
+
+TEST_CASE("language model: with an adapter that reads the attention map, generation reads whole texts") {
+  const Model root(kDouble);
+  const LanguageModel model(root, small_options());
+  const Tensor tokens = tokens_of(kText);
+  const Ragged sequence = Ragged::single(8);
+  const Tensor plain = model(tokens, sequence).value();
+  CHECK(model.incremental());
+  {
+    const SparseGin adapter(root, model.options().channels, {.gin = {.hidden = 5}, .first_scale = 0.4});
+    root.eval();
+    CHECK_FALSE(model.incremental());
+    CHECK(mismatch(model(tokens, sequence).value(), plain, Tensor::full(plain.shape(), 1, DType::float64), 1e-3) != "");
+    KeyValueCache cache(2, 1);
+    CHECK_THAT_SAYS(StateError, model.states(tokens, sequence, cache), "adapters that read the attention map");
+    const std::vector<Tokens> prompts{{3, 1}};
+    Tokens text{3, 1};
+    for (int i = 0; i < 6; ++i) {
+      const auto length = static_cast<std::int64_t>(text.size());
+      const Tensor logits = model(tokens_of(text), Ragged::single(length)).value().rows(length - 1, length);
+      text.push_back(choose_token(logits.reshape({-1}), {.greedy = true}, 0));
+    }
+    const GenerationOptions greedy{.tokens = 6, .sampling = {.greedy = true}};
+    CHECK(generate(model, prompts, greedy)[0] == Tokens(text.begin() + 2, text.end()));
+  }
+  CHECK(model.incremental());
+  CHECK(bit_equal(model(tokens, sequence).value(), plain));
 }
 
 TEST_CASE("language model: initial values, names, and an attention of one's own for each layer") {
