@@ -8,6 +8,7 @@
 #include "ops/dropout/dropout.hpp"
 #include "ops/edge/edge.hpp"
 #include "ops/edge/message.hpp"
+#include "ops/edge_attention/edge_attention.hpp"
 #include "ops/gat/gat.hpp"
 #include "ops/gated_conv/gated_conv.hpp"
 #include "ops/hop_decay/hop_decay.hpp"
@@ -31,6 +32,7 @@ std::span<const Schema* const> op_table() {
     std::vector<const Schema*> all{
         &row_scale_schema,
         // attention
+        &edge_attention_schema,
         &gat_schema,
         &gat_self_schema,
         &gatv2_schema,
