@@ -100,38 +100,53 @@ struct Forward {
   }
 };
 
-// Any shape, lanes are heads: dots, which become logits, become weights.
+// Any shape, lanes are heads: dot products become logits less their maximum, which goes to `shifts` [rows, heads].
 template <class Isa, class T, int L>
-[[gnu::noinline]] void weigh(const Csr& csr, std::int64_t begin, std::int64_t end, const EdgeAttentionRows<T>& c,
-                             const T* dots, T* weights, T* lse, T* totals) {
+[[gnu::noinline]] void shift_rows(const Csr& csr, std::int64_t begin, std::int64_t end, const EdgeAttentionRows<T>& c,
+                                  const T* dots, T* logits, T* shifts) {
   const std::int64_t vectors = lane_count<L>(c.heads);
   for (std::int64_t r = begin; r < end; ++r)
     for (std::int64_t k = 0; k < vectors; ++k) {
       const std::int64_t head = lane_start<L>(k, c.heads);
-      Lanes<T, L> top = splat<L>(-kInfinity<T>), total = {};
+      Lanes<T, L> top = splat<L>(-kInfinity<T>);
       for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
         const std::int64_t at = t * c.heads + head;
         const Lanes<T, L> z = logit_of<L>(c, score_of<L>(c, load<L>(dots + at)), t, head);
-        store(weights + at, z);
+        store(logits + at, z);
         top = higher(z, top);
       }
       const Lanes<T, L> shift = shift_of<L, T>(top);
       for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
         const std::int64_t at = t * c.heads + head;
-        const Lanes<T, L> p = exp<T, L>(load<L>(weights + at) - shift);
-        store(weights + at, p);
-        total += p;
+        store(logits + at, load<L>(logits + at) - shift);
       }
+      store(shifts + (r - begin) * c.heads + head, shift);
+    }
+}
+template <class Isa, class T>
+[[gnu::noinline]] void raise_all(std::int64_t count, T* numbers) {
+  constexpr int L = kLanes<Isa, T>;
+  std::int64_t i = 0;
+  for (; i + L <= count; i += L) store(numbers + i, exp<T, L>(load<L>(numbers + i)));
+  if (i < count) store_part(numbers + i, exp<T, L>(load_part<L>(numbers + i, count - i, T(0))), count - i);
+}
+// Exponentials become weights, and their sums go to `totals` [rows, heads].
+template <class Isa, class T, int L>
+[[gnu::noinline]] void divide_rows(const Csr& csr, std::int64_t begin, std::int64_t end, const EdgeAttentionRows<T>& c,
+                                   const T* raised, T* weights, T* totals) {
+  const std::int64_t vectors = lane_count<L>(c.heads);
+  for (std::int64_t r = begin; r < end; ++r)
+    for (std::int64_t k = 0; k < vectors; ++k) {
+      const std::int64_t head = lane_start<L>(k, c.heads);
+      Lanes<T, L> total = {};
+      for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) total += load<L>(raised + t * c.heads + head);
       const Lanes<T, L> inverse = inverse_of<L, T>(total);
       for (std::int64_t t = csr.offsets[r]; t < csr.offsets[r + 1]; ++t) {
         const std::int64_t at = t * c.heads + head;
-        const Lanes<T, L> a = load<L>(weights + at) * inverse;
+        const Lanes<T, L> a = load<L>(raised + at) * inverse;
         store(weights + at, c.keep ? a * load<L>(c.keep + at) : a);
       }
-      if (lse) {
-        store(lse + r * c.heads + head, shift);
-        store(totals + (r - begin) * c.heads + head, total);
-      }
+      store(totals + (r - begin) * c.heads + head, total);
     }
 }
 
@@ -150,12 +165,17 @@ void edge_attention_forward(const Csr& csr, std::int64_t begin, std::int64_t end
     }
   });
   if (!filled) {
-    T *dots = scratch - first * rows.heads, *weights = dots + count * rows.heads;
-    edge_dot<Isa>(csr, begin, end, rows.heads, rows.depth, rows.q, rows.k, dots, ahead);
-    with_lanes<Isa, T>(rows.heads,
-                       [&]<int L>() { weigh<Isa, T, L>(csr, begin, end, rows, dots, weights, lse, totals); });
+    T *shifts = scratch, *weights = shifts + (end - begin) * rows.heads - first * rows.heads;
+    T* raised = weights + count * rows.heads;
+    edge_dot<Isa>(csr, begin, end, rows.heads, rows.depth, rows.q, rows.k, weights, ahead);
+    with_lanes<Isa, T>(rows.heads, [&]<int L>() {
+      shift_rows<Isa, T, L>(csr, begin, end, rows, weights, raised, shifts);
+      raise_all<Isa>(count * rows.heads, raised + first * rows.heads);
+      divide_rows<Isa, T, L>(csr, begin, end, rows, raised, weights, totals);
+    });
     spmm<Isa>(csr, begin, end, rows.heads, rows.depth, weights, rows.v, false, static_cast<const T*>(nullptr), y,
               ahead);
+    for (std::int64_t i = 0; lse && i < (end - begin) * rows.heads; ++i) lse[begin * rows.heads + i] = shifts[i];
   }
   if (lse) finish_lse<Isa>((end - begin) * rows.heads, totals, lse + begin * rows.heads);
 }
