@@ -9,6 +9,7 @@
 #include "ops/dropout/dropout.hpp"
 #include "ops/edge/edge.hpp"
 #include "ops/edge/message.hpp"
+#include "ops/edge_attention/edge_attention.hpp"
 #include "ops/gat/gat.hpp"
 #include "ops/gated_conv/gated_conv.hpp"
 #include "ops/head_linear/head_linear.hpp"
@@ -36,6 +37,7 @@ std::span<const Schema* const> op_table() {
         &row_scale_schema,
         // attention
         &adjacency_schema,
+        &edge_attention_schema,
         &gat_schema,
         &gat_self_schema,
         &gatv2_schema,

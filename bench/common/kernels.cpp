@@ -5,6 +5,7 @@
 #include "bench/common/made.hpp"
 #include "graph/distances.hpp"
 #include "ops/edge/edge.hpp"
+#include "ops/edge_attention/edge_attention.hpp"
 #include "ops/gat/gat.hpp"
 #include "ops/hop_decay/hop_decay.hpp"
 #include "ops/ragged_attention/ragged_attention.hpp"
@@ -66,7 +67,7 @@ void add_edge_attention(std::vector<Kernel>& kernels, const GraphSize& size, std
                 .streamed = 2 * e * i + 4 * e * h * b + 2 * n * d * b + 3 * n * h * b,
                 .touched = 3 * n * (d + h) * b + 2 * e * (i + h * b)};
   add("gat-" + size.name, "GAT, " + size.title, "gat", forward, backward, [=] { return gat(g, x, src, dst); });
-  // Not fused here: the model is that of one pass, keys and values side by side.
+  // Keys and values lie side by side in the model.
   forward = {.flops = 4 * e * d + 15 * e * h,
              .gathered = 2 * e * d * b,
              .rows = 2 * size.nodes,
@@ -79,8 +80,8 @@ void add_edge_attention(std::vector<Kernel>& kernels, const GraphSize& size, std
               .row_width = heads * depth,
               .streamed = 2 * e * h * b + 2 * e * i + 6 * n * d * b,
               .touched = 8 * n * d * b + 4 * e * h * b};
-  add("edges-" + size.name, "dot attention on edges (composed), " + size.title, "", forward, backward,
-      [=] { return spmm(g, edge_softmax(g, edge_dot(g, x, y)), z); });
+  add("edges-" + size.name, "dot attention on edges, " + size.title, "edge_attention", forward, backward,
+      [=] { return edge_attention(g, x, y, z); });
 }
 
 void add_dense_attention(std::vector<Kernel>& kernels, std::int64_t graphs, std::int64_t nodes, std::int64_t heads,

@@ -15,6 +15,7 @@
 #include "ops/edge/edge.hpp"
 #include "ops/edge/kernels.hpp"
 #include "ops/edge/message.hpp"
+#include "ops/edge_attention/edge_attention.hpp"
 #include "ops/gat/gat.hpp"
 #include "ops/gated_conv/gated_conv.hpp"
 #include "ops/hop_decay/hop_decay.hpp"
@@ -118,6 +119,15 @@ Ladder gat_layer(const Graph& g, std::int64_t heads, std::int64_t depth) {
                  [=] { return gat_self(g, x, source, destination, {}, bias); })}};
 }
 
+Ladder edge_layer(const Graph& g, std::int64_t heads, std::int64_t depth) {
+  const Shape shape{g.num_nodes(), heads, depth};
+  const Var q = leaf(shape, 1), k = leaf(shape, 2), v = leaf(shape, 3);
+  const Tensor seed = random_tensor(shape, 4);
+  return {fmt::format("dot attention on edges, both ways, {}, H {}, D {}", size_text(g), heads, depth),
+          {both_ways("edge algebra", {q, k, v}, seed, [=] { return edge_attention_reference(g, q, k, v); }),
+           both_ways("fused", {q, k, v}, seed, [=] { return edge_attention(g, q, k, v); })}};
+}
+
 Ladder pairs(std::int64_t graphs, std::int64_t nodes, std::int64_t heads, std::int64_t depth) {
   const EqualMolecules made = equal_molecules(graphs, nodes);
   const Ragged& ragged = made.ragged;
@@ -218,6 +228,7 @@ std::vector<Ladder> all_ladders(bool quick) {
   return {spmm_forward(sparse, 64),
           spmm_backward(sparse, 64),
           gat_layer(looped, 8, 8),
+          edge_layer(looped, 8, 8),
           pairs(128 / divisor, 25, 8, 8),
           gine(sparse, 64),
           gated(dense, 48),

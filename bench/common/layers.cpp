@@ -107,11 +107,11 @@ class Gat final : public Differentiated {
 // y_i = sum of w_ij x_j; with `both` also the gradients to w and x.
 class Spmm final : public Differentiated {
  public:
-  Spmm(std::int64_t nodes, std::int64_t edges, std::int64_t width, bool both)
-      : both_(both), graph_(random_graph(nodes, edges, false).coalesced().graph) {
-    x_ = leaf("x", random_tensor({nodes, width}, 1));
+  Spmm(const Graph& graph, std::int64_t width, bool both) : both_(both), graph_(graph.coalesced().graph) {
+    const Shape shape{graph_.num_nodes(), width};
+    x_ = leaf("x", random_tensor(shape, 1));
     w_ = leaf("w", random_tensor({graph_.num_edges()}, 2));
-    seed_ = random_tensor({nodes, width}, 4);
+    seed_ = random_tensor(shape, 4);
     std::vector<std::int32_t> offsets(graph_.in_offsets().begin(), graph_.in_offsets().end());
     more_ = {{"src", sources(graph_)}, {"offsets", Tensor::from(offsets)}};
   }
@@ -163,9 +163,11 @@ std::unique_ptr<Workload> make_spmm(const std::string& name, const WorkloadOptio
   const std::string forward = both ? name.substr(0, name.size() - 5) : name;
   const std::int64_t divisor = options.quick ? 100 : 1;
   if (const auto width = number_after(forward, "spmm-12k-"))
-    return std::make_unique<Spmm>(12500 / divisor, 40500 / divisor, *width, both);
+    return std::make_unique<Spmm>(random_graph(12500 / divisor, 40500 / divisor, false), *width, both);
   if (const auto width = number_after(forward, "spmm-100k-"))
-    return std::make_unique<Spmm>(100000 / divisor, 1000000 / divisor, *width, both);
+    return std::make_unique<Spmm>(random_graph(100000 / divisor, 1000000 / divisor, false), *width, both);
+  if (const auto width = number_after(forward, "spmm-molecules-"))
+    return std::make_unique<Spmm>(batch_of_molecules(500 / divisor, 25), *width, both);
   return nullptr;
 }
 

@@ -42,6 +42,18 @@ Graph molecule(std::int64_t nodes, Generator& generator) {
   return Graph::from_edges(nodes, src, dst);
 }
 
+Graph batch_of_molecules(std::int64_t graphs, std::int64_t nodes) {
+  Generator generator(7);
+  std::vector<std::int32_t> src, dst;
+  for (std::int64_t g = 0; g < graphs; ++g) {
+    const Graph one = molecule(nodes, generator);
+    const auto first = static_cast<std::int32_t>(g * nodes);
+    for (const std::int32_t j : one.in_src()) src.push_back(first + j);
+    for (const std::int32_t i : one.edge_dst()) dst.push_back(first + i);
+  }
+  return Graph::from_edges(graphs * nodes, src, dst).with_self_loops().graph;
+}
+
 EqualMolecules equal_molecules(std::int64_t graphs, std::int64_t nodes) {
   Generator generator(7);
   std::vector<Graph> made;

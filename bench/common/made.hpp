@@ -23,6 +23,9 @@ Graph random_graph(std::int64_t nodes, std::int64_t edges, bool loops);
 /// A connected graph like a molecule: a random tree in which nodes attach to recent ones, and some rings of six.
 Graph molecule(std::int64_t nodes, Generator& generator);
 
+/// A batch of `graphs` molecules of `nodes` nodes as one graph, bonds both ways and a self-loop at every node.
+Graph batch_of_molecules(std::int64_t graphs, std::int64_t nodes);
+
 /// Molecules of one size for attention between all nodes of each: where they lie, and how many hops nodes are apart.
 struct EqualMolecules {
   Ragged ragged;

@@ -25,10 +25,12 @@ std::vector<std::string> workload_names() {
           "spmm-12k-128",
           "spmm-12k-256",
           "spmm-100k-64",
+          "spmm-molecules-64",
           "spmm-12k-64-both",
           "spmm-12k-128-both",
           "spmm-12k-256-both",
           "spmm-100k-64-both",
+          "spmm-molecules-64-both",
           "adamw",
           "tape"};
 }

@@ -3,6 +3,7 @@
 #include "core/error.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
 #include "ops/dropout/dropout.hpp"
+#include "ops/edge_attention/edge_attention.hpp"
 #include "ops/gat/gat.hpp"
 #include "ops/ragged_attention/ragged_attention.hpp"
 #include "ops/reduce/reduce.hpp"
@@ -171,6 +172,15 @@ Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support
                                       form.fitted(), {}, form.options);
     return biased(aggregator_->from_sums(view, normaliser_->merge(sums)));
   }
+  if (op == FusedOp::edge_attention) {
+    EdgeForm form;
+    for (const SlotModule* slot : stages()) slot->fill(view, form);
+    const AttentionTables tables = form.fitted();
+    return biased(edge_attention(
+        support.graph(), view.query, view.key, view.value,
+        {.multiply = tables.multiply, .add = tables.add, .bias = form.bias, .buckets = support.edge_buckets()},
+        {.scale = form.options.scale, .clip = form.clip, .dropout = rate, .random = random}));
+  }
   GatForm form;
   for (const SlotModule* slot : stages()) slot->fill(view, form);
   const GatOptions options{.slope = form.slope, .dropout = rate, .random = random};
@@ -292,7 +302,7 @@ std::string GraphAttention::refusal(FusedOp op, const Support& support) const {
 }
 
 std::optional<FusedOp> GraphAttention::fused_op(const Support& support) const {
-  for (const FusedOp op : {FusedOp::ragged_attention, FusedOp::gat, FusedOp::gatv2})
+  for (const FusedOp op : {FusedOp::ragged_attention, FusedOp::edge_attention, FusedOp::gat, FusedOp::gatv2})
     if (refusal(op, support).empty()) return op;
   return std::nullopt;
 }
@@ -305,7 +315,9 @@ std::string GraphAttention::plan(const Support& support) const {
   for (const SlotModule* slot : stages())
     if (!slot->name().empty()) composed += (composed.empty() ? "" : " > ") + slot->name();
   FusedOp nearest = FusedOp::ragged_attention;
-  if (support.kind() == Support::Kind::edges) nearest = score_->fits(FusedOp::gatv2) ? FusedOp::gatv2 : FusedOp::gat;
+  if (support.kind() == Support::Kind::edges)
+    for (const FusedOp op : {FusedOp::gat, FusedOp::gatv2, FusedOp::edge_attention})
+      if (nearest == FusedOp::ragged_attention || score_->fits(op)) nearest = op;
   return composed + finish + ", composed: " + std::string(name_of(nearest)) + " will not do, " +
          refusal(nearest, support);
 }

@@ -90,7 +90,7 @@ class DecayPair final : public DecaySlot {
     if (logarithm_) return logits + mask;
     return leaves_out() ? logits * mask + on_edges(view, left_out()) : logits * mask;
   }
-  bool fits(FusedOp op) const override { return op == FusedOp::ragged_attention; }
+  bool fits(FusedOp op) const override { return op == FusedOp::ragged_attention || op == FusedOp::edge_attention; }
   void fill(RaggedForm& form) const override {
     if (logarithm_) return form.add(table(true));
     form.tables.multiply = table(false);

@@ -28,7 +28,7 @@ class BucketBiasTerm final : public SlotModule {
                         .hint = "add them with support.with_buckets(...)"});
     return logits + edge_bucket(table_, view.buckets);
   }
-  bool fits(FusedOp op) const override { return op == FusedOp::ragged_attention; }
+  bool fits(FusedOp op) const override { return op == FusedOp::ragged_attention || op == FusedOp::edge_attention; }
   void fill(RaggedForm& form) const override { form.add(table_); }
 
  private:
@@ -42,6 +42,10 @@ class EdgeBiasTerm final : public SlotModule {
   std::string name() const override { return "edge_bias"; }
   Var operator()(const EdgeView& view, const Var& logits) const override {
     return logits + reshape(projection_(view), logits.shape());
+  }
+  bool fits(FusedOp op) const override { return op == FusedOp::edge_attention; }
+  void fill(const EdgeView& view, EdgeForm& form) const override {
+    form.bias = reshape(projection_(view), Shape{view.edge.size(0), view.query.size(1)});
   }
 
  private:

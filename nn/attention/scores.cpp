@@ -27,8 +27,14 @@ class DotScore final : public SlotModule {
     const Var z = edge_dot(view.graph, view.query, view.key) * scale_;
     return clip_ > 0 ? clamp(z, -clip_, clip_) : z;
   }
-  bool fits(FusedOp op) const override { return op == FusedOp::ragged_attention && clip_ == 0; }
+  bool fits(FusedOp op) const override {
+    return op == FusedOp::edge_attention || (op == FusedOp::ragged_attention && clip_ == 0);
+  }
   void fill(RaggedForm& form) const override { form.options.scale = scale_; }
+  void fill(const EdgeView&, EdgeForm& form) const override {
+    form.options.scale = scale_;
+    form.clip = clip_;
+  }
 
  private:
   double scale_, clip_;

@@ -28,6 +28,8 @@ std::string_view name_of(FusedOp op) {
   switch (op) {
     case FusedOp::ragged_attention:
       return "ragged_attention";
+    case FusedOp::edge_attention:
+      return "edge_attention";
     case FusedOp::gat:
       return "gat";
     case FusedOp::gatv2:

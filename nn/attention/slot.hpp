@@ -49,7 +49,7 @@ struct AttentionSizes {
 Var repeat_heads(const Var& x, std::int64_t heads);
 
 /// The fused operations that stand for whole combinations of slots.
-enum class FusedOp { ragged_attention, gat, gatv2 };
+enum class FusedOp { ragged_attention, edge_attention, gat, gatv2 };
 std::string_view name_of(FusedOp op);
 
 /// A call of ragged_attention(); every slot fills in its part.
@@ -63,6 +63,12 @@ struct RaggedForm {
   /// The tables cut to the smallest number of buckets among them: a larger bucket is an error, as it is in the
   /// lowering.
   AttentionTables fitted() const;
+};
+
+/// A call of edge_attention(): the same on edges, where a score may be clipped and an edge have a term of its own.
+struct EdgeForm : RaggedForm {
+  double clip = 0;
+  Var bias;  ///< [E,H]
 };
 
 /// A call of gat(), gat_self() or gatv2().
@@ -87,6 +93,7 @@ class SlotModule {
   virtual bool fits(FusedOp) const { return false; }
   /// Adds this slot's part to a call of a fused operation that it fits.
   virtual void fill(RaggedForm&) const {}
+  virtual void fill(const EdgeView&, EdgeForm& form) const { fill(form); }
   virtual void fill(const EdgeView&, GatForm&) const {}
   /// Why this slot lets a position see later ones; empty when it does not. A causal attention refuses such a slot.
   virtual std::string looks_ahead() const { return {}; }

@@ -82,21 +82,6 @@ template <class Isa, class T, int L, int V, bool Whole>
     }
 }
 
-// The sums of the eight halves of four vectors, in order.
-template <class T>
-[[gnu::always_inline]] inline Lanes<T, 8> sum_halves(Lanes<T, 16> a, Lanes<T, 16> b, Lanes<T, 16> c, Lanes<T, 16> d) {
-  // Neighbours first, within quarters: such shuffles are the cheapest.
-  const auto halve = [](Lanes<T, 16> x, Lanes<T, 16> y) __attribute__((always_inline)) {
-    return __builtin_shufflevector(x, y, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30) +
-           __builtin_shufflevector(x, y, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31);
-  };
-  // Of each half two quarters: first those of the four even halves, then those of the odd ones.
-  const Lanes<T, 16> quarters = halve(halve(a, b), halve(c, d));
-  const auto sums = __builtin_shufflevector(quarters, quarters, 0, 1, 2, 3, 8, 9, 10, 11) +
-                    __builtin_shufflevector(quarters, quarters, 4, 5, 6, 7, 12, 13, 14, 15);
-  return __builtin_shufflevector(sums, sums, 0, 4, 1, 5, 2, 6, 3, 7);
-}
-
 // Heads that fill half a register, eight of them from `head` on: a register holds two.
 template <class Isa, class T>
 [[gnu::noinline]] void dot_halves(const Csr& csr, std::int64_t begin, std::int64_t end, std::int64_t heads,

@@ -17,11 +17,13 @@ TEST_CASE("plan names what runs and why") {
   AttentionOptions gradformer = base_options();
   gradformer.pair = HopDecay{.gamma = 0.6, .hop = 5};
   CHECK(plan(gradformer, "pairs") == "ragged_attention, fused");
-  CHECK(plan(gradformer, "edges") ==
-        "edge_dot > hop_decay > edge_softmax > spmm, composed: gat will not do, it has no edge_dot");
+  CHECK(plan(gradformer, "edges") == "edge_attention, fused");
   gradformer.gate = SigmoidGate{};
   CHECK(plan(gradformer, "pairs") ==
         "edge_dot > hop_decay > edge_softmax > sigmoid_gate > spmm, composed: ragged_attention will not do, it has no "
+        "sigmoid_gate");
+  CHECK(plan(gradformer, "edges") ==
+        "edge_dot > hop_decay > edge_softmax > sigmoid_gate > spmm, composed: edge_attention will not do, it has no "
         "sigmoid_gate");
   AttentionOptions gat = base_options();
   gat.score = Additive{};

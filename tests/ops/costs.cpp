@@ -4,6 +4,7 @@
 #include "autograd/tape.hpp"
 #include "core/trace.hpp"
 #include "ops/edge/edge.hpp"
+#include "ops/edge_attention/edge_attention.hpp"
 #include "ops/gat/gat.hpp"
 #include "ops/linear/linear.hpp"
 #include "ops/ragged_attention/ragged_attention.hpp"
@@ -82,6 +83,21 @@ TEST_CASE("costs: a GAT gathers once forward and twice backward") {
         return gatv2(graph(), wide(), wide(), Var::leaf(Tensor::full({2, 8}, 1)));
       },
       dynamic, dynamic_bytes, 3 * dynamic, 3 * dynamic_bytes);
+}
+
+TEST_CASE("costs: dot attention on edges gathers keys and values, and five products in place of two backward") {
+  const double flops = 4 * kEdges * kWide + 15 * kEdges * kHeads;
+  const double bytes = 2 * (kEdges + kNodes) * kWide * b + kNodes * kHeads * b + kEdges * i;
+  check([] { return edge_attention(graph(), wide(), wide(), wide()); }, flops, bytes, 2.5 * flops, 2.5 * bytes);
+  const double with_terms = bytes + kEdges * kHeads * b + kEdges;
+  check(
+      [] {
+        return edge_attention(graph(), wide(), wide(), wide(),
+                              {.add = Var::leaf(Tensor::full({2, 3}, 1)),
+                               .bias = per(kEdges),
+                               .buckets = Tensor::zeros({40}, DType::uint8)});
+      },
+      flops, with_terms, 2.5 * flops, 2.5 * with_terms);
 }
 
 TEST_CASE("costs: dense attention reads queries, keys and values once, and buckets where there are tables") {
