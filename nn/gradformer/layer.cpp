@@ -33,13 +33,13 @@ NodesAndEdges GraphTransformerLayer::operator()(const NodesAndEdges& in, const B
   const auto here = enter();
   const Var& x = in.node;
   NodesAndEdges out{.node = {}, .edge = in.edge};
-  Var u = attention_norm_(drop(attention_(x, batch.pairs)) + x);
+  Var u = attention_norm_(drop(attention_(x, batch.pairs)), {.before = x});
   if (local_) {
     NodesAndEdges conv = (*local_)(x, batch, in.edge);
     if (conv.edge.defined()) out.edge = conv.edge;
-    u = u + (*local_norm_)(drop(conv.node) + x);
+    u = (*local_norm_)(drop(conv.node), {.before = x, .after = u});
   }
-  out.node = output_norm_(u + drop(narrow_(drop(widen_(u)))));
+  out.node = output_norm_(drop(narrow_(drop(widen_(u)))), {.before = u});
   return out;
 }
 
