@@ -90,7 +90,11 @@ std::int64_t tile_of(std::int64_t items, std::int64_t work_per_item) {
   // Few items are shared out too, but not in tiles so small that handing them out costs more than a tenth of them.
   const std::int64_t least = std::max<std::int64_t>(32, holding(kTileWork / 8));
   const std::int64_t most = std::max<std::int64_t>(64, holding(kTileWork));
-  return std::clamp(items / 4 / 32 * 32, least, most);
+  const std::int64_t tile = std::clamp(items / 4 / 32 * 32, least, most);
+  if (items <= tile) return tile;
+  // Tiles of one size, and an even number of them: threads that share them out are done at the same time.
+  const std::int64_t pairs = (items + 2 * tile - 1) / (2 * tile), even = (items + 2 * pairs - 1) / (2 * pairs);
+  return (even + 3) / 4 * 4;
 }
 
 void keep_to_this_thread() {

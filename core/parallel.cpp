@@ -1,5 +1,6 @@
 #include "core/parallel.hpp"
 
+#include <array>
 #include <atomic>
 #include <charconv>
 #include <cstdlib>
@@ -37,25 +38,45 @@ std::atomic<int>& thread_count() {
   return count;
 }
 
-// One loop. Threads take its chunks one after the other until none is left.
+// One loop. Its chunks are cut into one run for each thread, which begins with its own and then helps with those of
+// the others. So loops over the same rows, one after the other, find them in the cache of the core that wrote them.
 struct Job {
-  std::int64_t chunks;
-  void* context;
-  detail::ChunkBody body;
-  std::atomic<std::int64_t> next{0};
+  Job(std::int64_t chunk_count, int members, void* of_body, detail::ChunkBody chunk_body)
+      : chunks(chunk_count), runs(std::min(members, kMostRuns)), context(of_body), body(chunk_body) {
+    for (int r = 0; r < runs; ++r) next[r].chunk.store(first(r), std::memory_order_relaxed);
+  }
+
+  void work(int member) noexcept {
+    for (int r = 0; r < runs; ++r) {
+      const int run = (member + r) % runs;
+      const std::int64_t end = first(run + 1);
+      for (std::int64_t chunk; !failed.load(std::memory_order_relaxed) &&
+                               (chunk = next[run].chunk.fetch_add(1, std::memory_order_relaxed)) < end;)
+        try {
+          body(context, chunk);
+        } catch (...) {
+          if (!failed.exchange(true)) failure = std::current_exception();  // read when all have stopped
+        }
+    }
+  }
+
   std::atomic<int> helpers{0};  // that are at work on it
-  std::atomic<bool> failed{false};
   std::exception_ptr failure{};
 
-  void work() noexcept {
-    for (std::int64_t chunk;
-         !failed.load(std::memory_order_relaxed) && (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;)
-      try {
-        body(context, chunk);
-      } catch (...) {
-        if (!failed.exchange(true)) failure = std::current_exception();  // read when all have stopped
-      }
-  }
+ private:
+  static constexpr int kMostRuns = 16;
+  struct alignas(64) Next {  // a cache line each
+    std::atomic<std::int64_t> chunk;
+  };
+  // Rounded up: the caller, whose run is the first, is the first to begin.
+  std::int64_t first(int run) const { return (chunks * run + runs - 1) / runs; }
+
+  std::int64_t chunks;
+  int runs;
+  void* context;
+  detail::ChunkBody body;
+  std::atomic<bool> failed{false};
+  std::array<Next, kMostRuns> next;
 };
 
 thread_local bool inside = false;  // a loop inside a loop runs on its own thread
@@ -77,7 +98,7 @@ class Team {
       job_ = &job;
       places_ = helpers;
       try {
-        for (; started_ < helpers; ++started_) std::thread([this] { serve(); }).detach();
+        for (; started_ < helpers; ++started_) std::thread([this, member = started_ + 1] { serve(member); }).detach();
       } catch (const std::system_error&) {
         // No further thread is to be had: those that exist do the work.
       }
@@ -85,7 +106,7 @@ class Team {
     posted_.fetch_add(1, std::memory_order_release);
     posted_.notify_all();
     inside = true;
-    job.work();
+    job.work(0);
     inside = false;
     {
       const std::lock_guard lock(mutex_);
@@ -101,7 +122,7 @@ class Team {
  private:
   static constexpr int kSpins = 10000;  // some 100 microseconds: the next loop of a training step is seldom farther
 
-  void serve() {
+  void serve(int member) {
     inside = true;
     for (std::uint32_t seen = 0;;) {
       for (int spins = 0; spins < kSpins && posted_.load(std::memory_order_relaxed) == seen; ++spins) pause();
@@ -115,7 +136,7 @@ class Team {
         --places_;
         job->helpers.fetch_add(1, std::memory_order_relaxed);
       }
-      job->work();
+      job->work(member);
       job->helpers.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -152,7 +173,7 @@ void detail::run_chunks(std::int64_t chunks, bool use_threads, void* context, Ch
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) body(context, chunk);
     return;
   }
-  Job job{.chunks = chunks, .context = context, .body = body};
+  Job job(chunks, members, context, body);
   team().run(job, members - 1);
   team().busy.clear(std::memory_order_release);
   if (job.failure) std::rethrow_exception(job.failure);

@@ -21,6 +21,7 @@
 #include "ops/hop_decay/hop_decay.hpp"
 #include "ops/index/index.hpp"
 #include "ops/linear/linear.hpp"
+#include "ops/norm/norm.hpp"
 #include "ops/pointwise/functors.hpp"
 #include "ops/pointwise/pointwise.hpp"
 #include "ops/ragged_attention/ragged_attention.hpp"
@@ -167,6 +168,36 @@ Ladder gated(const Graph& g, std::int64_t width) {
                  [=] { return gated_conv(g, dst, src, value, e, {.kind = kind}); })}};
 }
 
+Ladder linear_forward(std::int64_t rows, std::int64_t inputs, std::int64_t outputs) {
+  const Tensor x = random_tensor({rows, inputs}, 1), weight = random_tensor({outputs, inputs}, 2),
+               bias = random_tensor({outputs}, 3), y = Tensor::empty({rows, outputs});
+  return {fmt::format("linear, N {}, {} -> {}, relu", rows, inputs, outputs),
+          {{"product, addition, relu",
+            [=] {
+              const NoGrad no_grad;
+              return std::vector{linear_reference(x, weight, bias, Activation::relu).value()};
+            }},
+           {"bias and relu part by part", [=] {
+              kernels::linear<pointwise::Relu, float>(Cpu{}, rows, outputs, inputs, at(x), at(weight), at(bias), at(y),
+                                                      at(y));
+              return std::vector{y};
+            }}}};
+}
+
+Ladder residual_norm(std::int64_t rows, std::int64_t width) {
+  const Shape shape{rows, width};
+  const Var x = leaf(shape, 1), r = leaf(shape, 2), weight = leaf({width}, 3), bias = leaf({width}, 4);
+  const std::vector<Var> leaves{x, r, weight, bias};
+  const Tensor seed = random_tensor(shape, 5);
+  return {
+      fmt::format("batch norm of a sum, both ways, N {}, D {}", rows, width),
+      {both_ways("other operations", leaves, seed,
+                 [=] { return batch_norm_reference(x, weight, bias, 1e-5, {.before = r}); }),
+       both_ways("addition, then norm", leaves, seed, [=] { return batch_norm(x + r, weight, bias, 1e-5, nullptr); }),
+       both_ways("addition on the way", leaves, seed,
+                 [=] { return batch_norm(x, weight, bias, 1e-5, nullptr, {.before = r}); })}};
+}
+
 // The backward pass of relu(x W^T + b), whose three gradients are added to what is there. Every step has its own place
 // for them.
 Ladder linear_layer(std::int64_t rows, std::int64_t inputs, std::int64_t outputs) {
@@ -232,8 +263,13 @@ std::vector<Ladder> all_ladders(bool quick) {
           pairs(128 / divisor, 25, 8, 8),
           gine(sparse, 64),
           gated(dense, 48),
+          linear_forward(740, 64, 64),
+          linear_forward(3400 / divisor, 64, 128),
+          linear_layer(740, 64, 64),
           linear_layer(3400 / divisor, 64, 128),
-          linear_layer(100000 / divisor, 64, 64)};
+          linear_layer(100000 / divisor, 64, 64),
+          residual_norm(740, 64),
+          residual_norm(3400 / divisor, 64)};
 }
 
 }  // namespace atto::bench

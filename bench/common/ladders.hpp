@@ -21,8 +21,8 @@ struct Ladder {
   std::vector<Step> steps;
 };
 
-/// SpMM, GAT, attention over all pairs, the sums of GINE and GatedGCN, the backward pass of a linear layer; tiny ones
-/// for a smoke test.
+/// SpMM, GAT, attention over all pairs, the sums of GINE and GatedGCN, both passes of a linear layer, a norm with its
+/// residual; tiny ones for a smoke test.
 std::vector<Ladder> all_ladders(bool quick);
 
 }  // namespace atto::bench

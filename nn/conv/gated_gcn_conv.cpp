@@ -36,7 +36,7 @@ NodesAndEdges GatedGcnConv::operator()(const Var& x, const Graph& graph, const E
   } else {
     gathered = gated_conv(graph, d_(x), e_(x), b_(x), from_edges.rows, {.kind = from_edges.kind});
   }
-  result.node = x + drop(relu(node_norm_(a_(x) + gathered)));
+  result.node = x + drop(relu(node_norm_(a_(x), {.before = gathered})));
   return result;
 }
 

@@ -35,15 +35,18 @@ NodesAndEdges GraphTransformerLayer::operator()(const NodesAndEdges& in, const B
   const auto here = enter();
   const Var& x = in.node;
   NodesAndEdges out{.node = {}, .edge = in.edge};
-  Var u = attention_norm_(drop(attention_(x, batch.pairs)) + x);
+  Var u = attention_norm_(drop(attention_(x, batch.pairs)), {.before = x});
   if (local_) {
     NodesAndEdges conv = (*local_)(x, batch, in.edge);
     if (conv.edge.defined()) out.edge = conv.edge;
-    u = u + (*local_norm_)(drop(conv.node) + x);
+    u = (*local_norm_)(drop(conv.node), {.before = x, .after = u});
   }
   u = socket_->pass(Station::after_attention, u);
-  const Var seen = socket_->pass(Station::before_feed_forward, u);
-  out.node = output_norm_(socket_->pass(Station::after_feed_forward, u + drop(narrow_(drop(widen_(seen))))));
+  const Var step = drop(narrow_(drop(widen_(socket_->pass(Station::before_feed_forward, u)))));
+  // The norm adds the two itself as long as nobody edits their sum.
+  out.node = socket_->at(Station::after_feed_forward)
+                 ? output_norm_(socket_->pass(Station::after_feed_forward, u + step))
+                 : output_norm_(step, {.before = u});
   return out;
 }
 

@@ -1,7 +1,7 @@
 #include "nn/layers/norm.hpp"
 
 #include "autograd/accumulate.hpp"
-#include "ops/norm/norm.hpp"
+#include "ops/arithmetic/arithmetic.hpp"
 
 namespace atto {
 
@@ -32,12 +32,15 @@ BatchNorm::BatchNorm(const Scope& scope, std::int64_t width, BatchNormOptions op
       running_mean_(scope.buffer("running_mean", Tensor::zeros(Shape{width}, scope.dtype()))),
       running_var_(scope.buffer("running_var", Tensor::full(Shape{width}, 1.0, scope.dtype()))) {}
 
-Var BatchNorm::operator()(const Var& x) const {
+Var BatchNorm::operator()(const Var& x, const Residuals& residuals) const {
   const auto here = enter();
-  if (!training())
-    return batch_norm_inference(x, weight_, bias_, running_mean_.tensor().clone(), running_var_, options_.epsilon);
+  if (!training()) {
+    const Var y = batch_norm_inference(residuals.before.defined() ? x + residuals.before : x, weight_, bias_,
+                                       running_mean_.tensor().clone(), running_var_, options_.epsilon);
+    return residuals.after.defined() ? y + residuals.after : y;
+  }
   BatchStatistics batch;
-  const Var y = batch_norm(x, weight_, bias_, options_.epsilon, &batch);
+  const Var y = batch_norm(x, weight_, bias_, options_.epsilon, &batch, residuals);
   if (scope().replaying()) return y;
   // What is not finite would stay in the running statistics for good, though the step itself ends in an error.
   if (batch.rows < 2 || first_non_finite(batch.mean) >= 0 || first_non_finite(batch.variance) >= 0) return y;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "nn/module.hpp"
+#include "ops/norm/norm.hpp"
 
 namespace atto {
 
@@ -35,11 +36,11 @@ struct BatchNormOptions {
 /// those of the batch (biased variance), and the running ones move towards them (unbiased variance); in evaluation the
 /// running ones serve. A batch of fewer than two rows leaves the running ones alone, and so does one with a mean or
 /// variance that is not finite: whoever gives up the step for its NaN finds the model as it was. Parameters weight = 1,
-/// bias = 0; buffers running_mean = 0, running_var = 1.
+/// bias = 0; buffers running_mean = 0, running_var = 1. Residuals around it are added on the way.
 class BatchNorm : public Module {
  public:
   BatchNorm(const Scope& scope, std::int64_t width, BatchNormOptions options = {});
-  Var operator()(const Var& x) const;
+  Var operator()(const Var& x, const Residuals& residuals = {}) const;
 
  private:
   BatchNormOptions options_;

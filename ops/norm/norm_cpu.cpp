@@ -19,17 +19,18 @@ std::int64_t chunks_of(std::int64_t rows) {
 // parts[chunk, width] -> sums[width]
 template <class T>
 void combine(std::int64_t chunks, std::int64_t width, const T* parts, T* sums) {
-  for (std::int64_t d = 0; d < width; ++d) {
-    double sum = 0;
-    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) sum += parts[chunk * width + d];
-    sums[d] = static_cast<T>(sum);
-  }
+  const Tensor memory = Tensor::zeros(Shape{width}, DType::float64);
+  double* total = memory.data<double>();
+  for (std::int64_t chunk = 0; chunk < chunks; ++chunk, parts += width)
+    for (std::int64_t d = 0; d < width; ++d) total[d] += parts[d];
+  for (std::int64_t d = 0; d < width; ++d) sums[d] = static_cast<T>(total[d]);
 }
 
 }  // namespace
 
 template <class T>
-void column_moments(Cpu, std::int64_t rows, std::int64_t columns, const T* x, T* mean, T* variance) {
+void column_moments(Cpu, std::int64_t rows, std::int64_t columns, const T* x, const T* before, T* sum, T* mean,
+                    T* variance) {
   // Two passes over a chunk while it is in the cache; then the moments of chunks are joined (Chan, Golub, LeVeque
   // 1979).
   const std::int64_t chunks = chunks_of(rows);
@@ -38,39 +39,51 @@ void column_moments(Cpu, std::int64_t rows, std::int64_t columns, const T* x, T*
   with_isa([&]<class Isa>() {
     parallel_chunks(rows, kRows, columns, [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
       T* part = parts + chunk * 2 * columns;
-      moments_chunk<Isa>(end - begin, columns, x + begin * columns, part, part + columns);
+      const T* from = x + begin * columns;
+      if (before) {
+        T* to = sum + begin * columns;
+        add_rows_chunk<Isa>((end - begin) * columns, from, before + begin * columns, to);
+        from = to;
+      }
+      moments_chunk<Isa>(end - begin, columns, from, part, part + columns);
     });
   });
-  for (std::int64_t d = 0; d < columns; ++d) {
-    double count = 0, middle = 0, sum = 0;
-    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-      const double more = static_cast<double>(std::min(kRows, rows - chunk * kRows));
-      const double difference = parts[chunk * 2 * columns + d] - middle;
-      sum += parts[chunk * 2 * columns + columns + d] + difference * difference * count * more / (count + more);
-      middle += difference * more / (count + more);
-      count += more;
+  const Tensor joined = Tensor::zeros(Shape{2, columns}, DType::float64);
+  double *middle = joined.data<double>(), *squares = middle + columns;
+  for (std::int64_t chunk = 0; chunk < chunks; ++chunk, parts += 2 * columns) {
+    const auto count = static_cast<double>(chunk * kRows);
+    const auto more = static_cast<double>(std::min(kRows, rows - chunk * kRows));
+    const double share = more / (count + more);
+    for (std::int64_t d = 0; d < columns; ++d) {
+      const double difference = parts[d] - middle[d];
+      squares[d] += parts[columns + d] + difference * difference * count * share;
+      middle[d] += difference * share;
     }
-    mean[d] = static_cast<T>(middle);
-    variance[d] = static_cast<T>(count > 0 ? sum / count : 0);
+  }
+  for (std::int64_t d = 0; d < columns; ++d) {
+    mean[d] = static_cast<T>(middle[d]);
+    variance[d] = static_cast<T>(rows > 0 ? squares[d] / static_cast<double>(rows) : 0);
   }
 }
 
 template <class T>
 void normalise_columns(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, const T* x, const T* mean,
-                       const T* variance, const T* weight, const T* bias, T* y) {
+                       const T* variance, const T* weight, const T* bias, const T* after, T* y) {
   const Tensor memory = Tensor::empty(Shape{columns}, dtype_of<T>);
   T* scale = memory.data<T>();
   for (std::int64_t d = 0; d < columns; ++d) scale[d] = static_cast<T>(weight[d] / std::sqrt(variance[d] + epsilon));
   with_isa([&]<class Isa>() {
     parallel_for(rows, columns, [&](std::int64_t begin, std::int64_t end) {
-      normalise_columns_chunk<Isa>(end - begin, columns, x + begin * columns, mean, scale, bias, y + begin * columns);
+      normalise_columns_chunk<Isa>(end - begin, columns, x + begin * columns, mean, scale, bias,
+                                   after ? after + begin * columns : nullptr, y + begin * columns);
     });
   });
 }
 
 template <class T>
 void column_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, double epsilon, bool given, const T* g,
-                          const T* x, const T* mean, const T* variance, const T* weight, T* dx, T* dweight, T* dbias) {
+                          const T* x, const T* mean, const T* variance, const T* weight, T* dx, T* more, T* dweight,
+                          T* dbias) {
   // sums: of g, and of g (x - mean). Where the moments are constants, dx does without.
   Tensor sums = Tensor::zeros(Shape{2, columns}, dtype_of<T>);
   const T *sum_g = sums.data<T>(), *sum_gx = sum_g + columns;
@@ -100,7 +113,7 @@ void column_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, double e
     if (dx)
       parallel_for(rows, columns, [&](std::int64_t begin, std::int64_t end) {
         column_gradient_chunk<Isa>(end - begin, columns, g + begin * columns, x + begin * columns, mean, scale, a, b,
-                                   dx + begin * columns);
+                                   dx + begin * columns, more ? more + begin * columns : nullptr);
       });
   });
 }
@@ -135,11 +148,11 @@ void row_norm_gradient(Cpu, std::int64_t rows, std::int64_t columns, const T* g,
 }
 
 #define ATTO_INSTANTIATE(T)                                                                                          \
-  template void column_moments(Cpu, std::int64_t, std::int64_t, const T*, T*, T*);                                   \
+  template void column_moments(Cpu, std::int64_t, std::int64_t, const T*, const T*, T*, T*, T*);                     \
   template void normalise_columns(Cpu, std::int64_t, std::int64_t, double, const T*, const T*, const T*, const T*,   \
-                                  const T*, T*);                                                                     \
+                                  const T*, const T*, T*);                                                           \
   template void column_norm_gradient(Cpu, std::int64_t, std::int64_t, double, bool, const T*, const T*, const T*,    \
-                                     const T*, const T*, T*, T*, T*);                                                \
+                                     const T*, const T*, T*, T*, T*, T*);                                            \
   template void normalise_rows(Cpu, std::int64_t, std::int64_t, double, const T*, const T*, const T*, T*, T*, T*);   \
   template void row_norm_gradient(Cpu, std::int64_t, std::int64_t, const T*, const T*, const T*, const T*, const T*, \
                                   T*, T*, T*);

@@ -23,8 +23,9 @@ Var rms_norm_reference(const Var& x, const Var& weight, double epsilon) {
   return x * rsqrt(mean(square(x), -1, true) + epsilon) * weight;
 }
 
-Var batch_norm_reference(const Var& x, const Var& weight, const Var& bias, double epsilon) {
-  return centred(x, 0, epsilon) * weight + bias;
+Var batch_norm_reference(const Var& x, const Var& weight, const Var& bias, double epsilon, const Residuals& residuals) {
+  const Var y = centred(residuals.before.defined() ? x + residuals.before : x, 0, epsilon) * weight + bias;
+  return residuals.after.defined() ? y + residuals.after : y;
 }
 
 }  // namespace atto

@@ -35,6 +35,11 @@ template <int N, class T, class F>
 }  // namespace
 
 template <class Isa, class T>
+void add_rows_chunk(std::int64_t n, const T* __restrict a, const T* __restrict b, T* __restrict sum) {
+  for (std::int64_t i = 0; i < n; ++i) sum[i] = a[i] + b[i];
+}
+
+template <class Isa, class T>
 void moments_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict x, T* __restrict mean,
                    T* __restrict sum) {
   fill(columns, T(0), mean);
@@ -49,10 +54,16 @@ void moments_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict 
 
 template <class Isa, class T>
 void normalise_columns_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict x, const T* __restrict mean,
-                             const T* __restrict scale, const T* __restrict shift, T* __restrict y) {
-  for (std::int64_t n = 0; n < rows; ++n)
-    for (std::int64_t d = 0; d < columns; ++d)
-      y[n * columns + d] = (x[n * columns + d] - mean[d]) * scale[d] + shift[d];
+                             const T* __restrict scale, const T* __restrict shift, const T* __restrict after,
+                             T* __restrict y) {
+  for (std::int64_t n = 0; n < rows; ++n) {
+    if (after)
+      for (std::int64_t d = 0; d < columns; ++d)
+        y[n * columns + d] = ((x[n * columns + d] - mean[d]) * scale[d] + shift[d]) + after[n * columns + d];
+    else
+      for (std::int64_t d = 0; d < columns; ++d)
+        y[n * columns + d] = (x[n * columns + d] - mean[d]) * scale[d] + shift[d];
+  }
 }
 
 template <class Isa, class T>
@@ -81,10 +92,13 @@ void column_gradient_sums_chunk(std::int64_t rows, std::int64_t columns, const T
 template <class Isa, class T>
 void column_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* __restrict g, const T* __restrict x,
                            const T* __restrict mean, const T* __restrict scale, const T* __restrict a,
-                           const T* __restrict b, T* __restrict dx) {
-  for (std::int64_t n = 0; n < rows; ++n)
+                           const T* __restrict b, T* __restrict dx, T* __restrict more) {
+  for (std::int64_t n = 0; n < rows; ++n) {
     for (std::int64_t d = 0; d < columns; ++d)
       dx[n * columns + d] = scale[d] * ((g[n * columns + d] - a[d]) - (x[n * columns + d] - mean[d]) * b[d]);
+    if (more)
+      for (std::int64_t d = 0; d < columns; ++d) more[n * columns + d] += dx[n * columns + d];
+  }
 }
 
 template <class Isa, class T>
@@ -158,13 +172,14 @@ void row_gradient_chunk(std::int64_t rows, std::int64_t columns, const T* __rest
 }
 
 #define ATTO_INSTANTIATE(T)                                                                                           \
+  template void add_rows_chunk<ATTO_ISA>(std::int64_t, const T*, const T*, T*);                                       \
   template void moments_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, T*, T*);                                \
   template void normalise_columns_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*, \
-                                                  T*);                                                                \
+                                                  const T*, T*);                                                      \
   template void column_gradient_sums_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, T*,    \
                                                      T*);                                                             \
   template void column_gradient_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*,   \
-                                                const T*, const T*, T*);                                              \
+                                                const T*, const T*, T*, T*);                                          \
   template void normalise_rows_chunk<ATTO_ISA>(std::int64_t, std::int64_t, double, const T*, const T*, const T*, T*,  \
                                                T*, T*);                                                               \
   template void row_gradient_chunk<ATTO_ISA>(std::int64_t, std::int64_t, const T*, const T*, const T*, const T*,      \

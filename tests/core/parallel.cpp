@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <stdexcept>
@@ -81,6 +82,31 @@ TEST_CASE("parallel_chunks: chunks are numbered in order of their place") {
   });
   for (const auto& count : seen) CHECK(count == 1);
   parallel_chunks(0, 10, 1, [](std::int64_t, std::int64_t, std::int64_t) { throw std::logic_error("no work"); });
+}
+
+TEST_CASE("parallel_chunks: a thread begins with its own part, however many there are; nothing is left out") {
+  const WithThreads two(2);
+  // Chunk 0 waits for the helper, which must then have begun with the second half; in case none is to be had, not for
+  // ever.
+  std::atomic<std::int64_t> first_of_helper{-1};
+  const std::thread::id caller = std::this_thread::get_id();
+  for (int attempt = 0; attempt < 100 && first_of_helper < 0; ++attempt)
+    parallel_chunks(8, 1, 1 << 20, [&](std::int64_t index, std::int64_t, std::int64_t) {
+      std::int64_t none = -1;
+      if (std::this_thread::get_id() != caller) first_of_helper.compare_exchange_strong(none, index);
+      for (int wait = 0; index == 0 && first_of_helper < 0 && wait < 1000; ++wait)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    });
+  CHECK(first_of_helper == 4);
+
+  for (const int count : {2, 5, 40})
+    for (const std::int64_t n : {2, 3, 7, 39, 100}) {
+      const WithThreads many(count);
+      std::vector<std::atomic<int>> seen(static_cast<std::size_t>(n));
+      parallel_chunks(n, 1, 1 << 20,
+                      [&](std::int64_t i, std::int64_t, std::int64_t) { ++seen[static_cast<std::size_t>(i)]; });
+      for (const auto& times : seen) REQUIRE(times == 1);
+    }
 }
 
 TEST_CASE("parallel loops: many short ones, from several threads of the caller's, each done once") {

@@ -6,6 +6,7 @@
 #include "nn/layers/linear.hpp"
 #include "nn/layers/mlp.hpp"
 #include "nn/layers/norm.hpp"
+#include "ops/arithmetic/arithmetic.hpp"
 #include "ops/pointwise/pointwise.hpp"
 #include "tests/support/errors.hpp"
 
@@ -108,6 +109,22 @@ TEST_CASE("batch norm on 1, 2, 3, 4") {
   CHECK(norm(x.rows(0, 0)).shape() == Shape{0, 1});
   CHECK(model.buffer("norm.running_mean").item() == Approx(0.25));
   CHECK(model.buffer("norm.running_var").item() == Approx(1.0666667));
+}
+
+TEST_CASE("batch norm: residuals are added before and after it, in training and in evaluation") {
+  Model model({.dtype = DType::float64}), plain({.dtype = DType::float64});
+  BatchNorm norm(model / "norm", 2), expected(plain / "norm", 2);
+  const Var x = Tensor::from({1.0, 2.0, 3.0, 5.0, -1.0, 0.5}, {3, 2}),
+            before = Tensor::from({0.5, -2.0, 1.0, 1.0, 0.0, 4.0}, {3, 2}),
+            after = Tensor::from({7.0, 6.0, 5.0, 4.0, 3.0, 2.0}, {3, 2});
+  for (int step = 0; step < 2; ++step) {
+    const Var y = norm(x, {.before = before, .after = after}), z = expected(x + before) + after;
+    for (std::int64_t i = 0; i < 6; ++i) CHECK(y.value().data<double>()[i] == Approx(z.value().data<double>()[i]));
+    model.eval();
+    plain.eval();
+  }
+  CHECK(bit_equal(model.buffer("norm.running_mean"), plain.buffer("norm.running_mean")));
+  CHECK(bit_equal(model.buffer("norm.running_var"), plain.buffer("norm.running_var")));
 }
 
 TEST_CASE("batch norm: a batch that is not finite leaves the running statistics as they were") {

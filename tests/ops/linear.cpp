@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "autograd/tape.hpp"
+#include "ops/arithmetic/arithmetic.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/op_case.hpp"
 
@@ -80,6 +81,10 @@ const RegisterCases cases([] {
       linear_case("no outputs", {3, 4}, 0, true),
       linear_case("tall", {5003, 7}, 9, true),
       linear_case("several tiles", {1100, 130}, 140, true, Activation::gelu),
+      // What models have: whole registers of every instruction set, in several tiles.
+      linear_case("whole registers", {301, 64}, 64, true),
+      linear_case("five registers to three", {259, 80}, 48, false, Activation::silu),
+      linear_case("seven registers to one", {263, 112}, 16, true, Activation::gelu),
   };
   for (const auto& [name, activation] :
        std::vector<std::pair<std::string, Activation>>{{"relu", Activation::relu},
@@ -135,6 +140,19 @@ TEST_CASE("linear: what is not wanted is not computed, what is frozen gets no gr
   CHECK(x.grad().defined());
   CHECK_FALSE(weight.grad().defined());
   CHECK(bias.grad().defined());
+}
+
+TEST_CASE("linear: gradients are added to what other users have sent") {
+  const Var x = Var::leaf(uniform({301, 64}).to(DType::float32)),
+            weight = Var::leaf(uniform({48, 64}).to(DType::float32));
+  const Tensor seed = uniform({301, 48}).to(DType::float32);
+  backward(linear(x, weight, Var()), seed);
+  const Tensor dx = x.grad().clone(), dweight = weight.grad().clone();
+  for (const Var& leaf : {x, weight}) leaf.zero_grad();
+  backward(linear(x, weight, Var()) + linear(x, weight, Var()), seed);
+  for (const auto& [sum, part] : {std::pair{x.grad(), dx}, std::pair{weight.grad(), dweight}})
+    for (std::int64_t i = 0; i < sum.numel(); ++i)
+      REQUIRE(std::abs(sum.data<float>()[i] - 2 * part.data<float>()[i]) < 1e-3f);
 }
 
 }  // namespace atto::test

@@ -65,6 +65,33 @@ OpCase norm_case(const std::string& op, const std::string& name, const Shape& x,
   return c;
 }
 
+// The same with residuals on the way in and out.
+OpCase residual_case(const std::string& name, const Shape& x, bool before, bool after) {
+  OpCase c = norm_case("batch_norm", name, x);
+  const auto plain_expected = c.expected, plain_magnitude = c.magnitude;
+  const std::size_t last = c.inputs.size() + (before ? 1 : 0);
+  if (before) c.inputs.push_back(uniform(x, -1, 2, 6));
+  if (after) c.inputs.push_back(uniform(x, -2, 1, 7));
+  const auto around = [=](std::span<const Var> in) {
+    return Residuals{.before = before ? in[3] : Var(), .after = after ? in[last] : Var()};
+  };
+  c.run = [=](std::span<const Var> in) { return batch_norm(in[0], in[1], in[2], 1e-5, nullptr, around(in)); };
+  c.reference = [=](std::span<const Var> in) { return batch_norm_reference(in[0], in[1], in[2], 1e-5, around(in)); };
+  const auto value = [=](std::span<const Tensor> in, bool sizes) {
+    std::vector<Tensor> inner(in.begin(), in.begin() + 3);
+    if (before)
+      inner[0] = tabulate(x, [&](std::int64_t i) { return in[0].data<double>()[i] + in[3].data<double>()[i]; });
+    const Tensor y = sizes ? plain_magnitude(inner) : plain_expected(inner);
+    return tabulate(x, [&](std::int64_t i) {
+      const double more = after ? in[last].data<double>()[i] : 0;
+      return y.data<double>()[i] + (sizes ? std::abs(more) : more);
+    });
+  };
+  c.expected = [=](std::span<const Tensor> in) { return value(in, false); };
+  c.magnitude = [=](std::span<const Tensor> in) { return value(in, true); };
+  return c;
+}
+
 OpCase inference_case(const std::string& name, const Shape& x) {
   const Tensor mean = uniform({x[1]}, -1, 1, 4), variance = uniform({x[1]}, 0.2, 2, 5);
   const auto value = [=](std::span<const Tensor> in, bool sizes) {
@@ -111,6 +138,12 @@ const RegisterCases cases([] {
   for (const auto& [name, shape] : std::vector<std::pair<std::string, Shape>>{
            {"3x4", {3, 4}}, {"one row", {1, 5}}, {"no rows", {0, 4}}, {"several threads", {1300, 67}}})
     list.push_back(inference_case(name, shape));
+  for (const auto& [name, shape] : std::vector<std::pair<std::string, Shape>>{
+           {"3x4", {3, 4}}, {"one row", {1, 5}}, {"no rows", {0, 4}}, {"several threads", {1300, 67}}}) {
+    list.push_back(residual_case("before, " + name, shape, true, false));
+    list.push_back(residual_case("after, " + name, shape, false, true));
+    list.push_back(residual_case("before and after, " + name, shape, true, true));
+  }
   return list;
 });
 
