@@ -24,8 +24,9 @@ class Binary final : public Op {
   Tensor forward(Inputs in) override {
     const Tensor &a = in[0], &b = in[1];
     stretched_ = a.shape() != b.shape();
-    Tensor y = stretched_ ? Tensor::empty(broadcast(a.shape(), b.shape(), schema_->name().data()), a.dtype(), a.device())
-                          : Tensor::empty(a.shape(), a.dtype(), a.device());
+    Tensor y = stretched_
+                   ? Tensor::empty(broadcast(a.shape(), b.shape(), schema_->name().data()), a.dtype(), a.device())
+                   : Tensor::empty(a.shape(), a.dtype(), a.device());
     elements_ = y.shape().numel();
     moved_ = (a.shape().numel() + b.shape().numel() + elements_) * static_cast<std::int64_t>(size_of(a.dtype()));
     run(kernels::Part::f, y, a, b, y);
@@ -68,8 +69,7 @@ class Binary final : public Op {
       if (stretched_)
         kernels::broadcast<F>(device, part, kernels::Broadcast(a.shape(), b.shape(), y.shape()), g.data<T>(),
                               a.data<T>(), b.data<T>(), y.data<T>());
-      else
-        kernels::elementwise<F>(device, part, y.numel(), g.data<T>(), a.data<T>(), b.data<T>(), y.data<T>());
+      else kernels::elementwise<F>(device, part, y.numel(), g.data<T>(), a.data<T>(), b.data<T>(), y.data<T>());
     });
   }
 

@@ -77,23 +77,21 @@ void broadcast(Cpu, Part part, const Broadcast& shape, const T* g, const T* a, c
           row_b += outer % shape.size[d] * shape.stride_b[d];
           outer /= shape.size[d];
         }
-        broadcast_rows<Isa, F, T>(part, count, columns, g + begin * columns,
-                                  {row_a, shape.stride_a[last - 1], step_a}, {row_b, shape.stride_b[last - 1], step_b},
-                                  y + begin * columns);
+        broadcast_rows<Isa, F, T>(part, count, columns, g + begin * columns, {row_a, shape.stride_a[last - 1], step_a},
+                                  {row_b, shape.stride_b[last - 1], step_b}, y + begin * columns);
         begin += count;
       }
     });
   });
 }
 
-#define ATTO_INSTANTIATE(F)                                                                                        \
-  template void elementwise<arithmetic::F>(Cpu, Part, std::int64_t, const float*, const float*, const float*,      \
-                                           float*);                                                                \
-  template void elementwise<arithmetic::F>(Cpu, Part, std::int64_t, const double*, const double*, const double*,   \
-                                           double*);                                                               \
-  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const float*, const float*, const float*,    \
-                                         float*);                                                                  \
-  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const double*, const double*, const double*, \
+#define ATTO_INSTANTIATE(F)                                                                                            \
+  template void elementwise<arithmetic::F>(Cpu, Part, std::int64_t, const float*, const float*, const float*, float*); \
+  template void elementwise<arithmetic::F>(Cpu, Part, std::int64_t, const double*, const double*, const double*,       \
+                                           double*);                                                                   \
+  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const float*, const float*, const float*,        \
+                                         float*);                                                                      \
+  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const double*, const double*, const double*,     \
                                          double*);
 ATTO_BINARY_FUNCTORS(ATTO_INSTANTIATE)
 #undef ATTO_INSTANTIATE

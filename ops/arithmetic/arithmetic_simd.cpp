@@ -69,14 +69,14 @@ void broadcast_rows(Part part, std::int64_t rows, std::int64_t columns, const T*
   }
 }
 
-#define ATTO_INSTANTIATE(F)                                                                              \
-  template void elementwise_chunk<ATTO_ISA, arithmetic::F>(Part, std::int64_t, const float*,             \
-                                                           const float*, const float*, float*);          \
-  template void elementwise_chunk<ATTO_ISA, arithmetic::F>(Part, std::int64_t, const double*,            \
-                                                           const double*, const double*, double*);       \
-  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const float*,  \
-                                                        const Rows<float>&, const Rows<float>&, float*); \
-  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const double*, \
+#define ATTO_INSTANTIATE(F)                                                                                  \
+  template void elementwise_chunk<ATTO_ISA, arithmetic::F>(Part, std::int64_t, const float*, const float*,   \
+                                                           const float*, float*);                            \
+  template void elementwise_chunk<ATTO_ISA, arithmetic::F>(Part, std::int64_t, const double*, const double*, \
+                                                           const double*, double*);                          \
+  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const float*,      \
+                                                        const Rows<float>&, const Rows<float>&, float*);     \
+  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const double*,     \
                                                         const Rows<double>&, const Rows<double>&, double*);
 ATTO_BINARY_FUNCTORS(ATTO_INSTANTIATE)
 #undef ATTO_INSTANTIATE
