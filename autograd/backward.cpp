@@ -88,7 +88,7 @@ class Finished {
     for (; last_; last_ = std::exchange(last_->next_dying, nullptr)) last_->inputs.clear();
   }
   void add(Node& node) {
-    node.op.reset();
+    node.let_op_go();
     node.freed = true;
     node.next_dying = std::exchange(last_, &node);
   }
@@ -103,6 +103,16 @@ bool Gradients::wants(std::size_t i) const {
   // As in forward, where the operation decided what to keep: a leaf that was let train since then waits for the next.
   const Node* input = node_->inputs[i];
   return input && input->requires_grad && node_->op->will_want(i);
+}
+
+const Tensor& Gradients::input(std::size_t i) const {
+  return node_->inputs[i]->value;
+}
+
+Tensor Gradients::reuse(const Tensor& gradient) {
+  const bool free = &gradient == &node_->grad && !node_->retain_grad && !node_->own_grad_storage;
+  if (free && gradient.storage().unique()) return std::move(node_->grad);
+  return Tensor::empty(gradient.shape(), gradient.dtype(), gradient.device());
 }
 
 void Gradients::add(std::size_t i, Tensor gradient) {
@@ -165,11 +175,9 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
   // Users are created after their inputs, so descending sequence is a topological order.
   static std::atomic<std::uint64_t> passes{0};
   const std::uint64_t pass = 1 + passes.fetch_add(1, std::memory_order_relaxed);
-  std::vector<Node*> order, stack{root.node()};
-  while (!stack.empty()) {
-    Node* node = stack.back();
-    stack.pop_back();
-    if (!node->requires_grad || node->pass == pass) continue;
+  std::vector<Node*> order;
+  const auto reach = [&](Node* node) {
+    if (!node->requires_grad || node->pass == pass) return;
     node->pass = pass;
     if (node->freed)
       throw StateError({.op = "backward",
@@ -178,9 +186,11 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
                         .expected = {},
                         .hint = "pass {.retain_graph = true} to the earlier call, or compute the value again"});
     order.push_back(node);
-    for (Node* input : node->inputs)
-      if (input) stack.push_back(input);
-  }
+  };
+  reach(root.node());
+  for (std::size_t i = 0; i < order.size(); ++i)
+    for (Node* input : order[i]->inputs)
+      if (input) reach(input);
   const auto later = [](const Node* a, const Node* b) { return a->sequence > b->sequence; };
   if (!std::is_sorted(order.begin(), order.end(), later)) std::stable_sort(order.begin(), order.end(), later);
 
@@ -188,15 +198,13 @@ void backward(const Var& root, const Tensor& seed, BackwardOptions options) {
   Finished finished;
   // A retained gradient of an earlier pass must not flow twice.
   EarlierGradients earlier;
+  const auto holds_seed = [&](const Node* node) { return seed.defined() && node->grad.storage() == seed.storage(); };
   for (Node* node : order) {
+    // A seed that lies in a leaf's own memory for gradients would be overwritten while it is read.
+    if (node->own_grad_storage && holds_seed(node)) gradient = gradient.clone();
     if (node->op) node->grad.let_go();
     else earlier.set_aside(*node);
   }
-  const auto holds_seed = [&](const Node* node) { return seed.defined() && node->grad.storage() == seed.storage(); };
-  // A seed that lies in a leaf's own memory for gradients would be overwritten while it is read.
-  if (std::any_of(order.begin(), order.end(),
-                  [&](const Node* node) { return node->own_grad_storage && holds_seed(node); }))
-    gradient = gradient.clone();
   send(*root.node(), std::move(gradient));
 
   for (Node* node : order) {

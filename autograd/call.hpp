@@ -17,9 +17,12 @@ namespace atto {
 class TracedCall {
  public:
   TracedCall() : start_(trace::enabled() ? trace::now_ns() : -1) {}
-  void record(const Op& op, bool backward) const;
+  void record(const Op& op, bool backward) const {
+    if (start_ >= 0) write(op, backward);
+  }
 
  private:
+  void write(const Op& op, bool backward) const;
   std::int64_t start_;
 };
 

@@ -101,8 +101,10 @@ void Schema::check(const Inputs& inputs, Dims& dims) const {
                       .expected = std::string(text_.signature),
                       .hint = {}});
   const Tensor* typed = nullptr;
+  const Argument* next = arguments_.data();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Argument& argument = arguments_[std::min(i, arguments_.size() - 1)];
+    const Argument& argument = *next;
+    if (!argument.repeated) ++next;
     const Tensor& input = inputs[i];
     if (!input.defined()) {
       if (argument.optional) continue;
@@ -120,6 +122,7 @@ void Schema::check(const Inputs& inputs, Dims& dims) const {
                        .hint = "convert with to(dtype)"});
     typed = &input;
     const int rank = static_cast<int>(argument.sizes.size());
+    if (argument.open && rank == 0) continue;
     const int given = input.rank();
     if (argument.open ? given < rank : given != rank) refuse(argument, input, dims);
     const std::int64_t* sizes = argument.open_end ? input.shape().begin() : input.shape().end() - rank;

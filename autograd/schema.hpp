@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,11 +32,11 @@ class Inputs {
 class InputList {
  public:
   explicit InputList(std::span<const VarRef> vars);
-  operator Inputs() const { return Inputs({many_.empty() ? few_.data() : many_.data(), size_}); }
+  operator Inputs() const { return Inputs({many_ ? many_.get() : few_.data(), size_}); }
 
  private:
   std::array<const Tensor*, 8> few_;
-  std::vector<const Tensor*> many_;
+  std::unique_ptr<const Tensor*[]> many_;
   std::size_t size_;
 };
 
@@ -49,9 +50,9 @@ class Dims {
 
  private:
   friend class Schema;
-  explicit Dims(const Schema& schema) : schema_(&schema) { sizes_.fill(-1); }
+  explicit Dims(const Schema& schema);
   const Schema* schema_;
-  std::array<std::int64_t, 16> sizes_;
+  std::array<std::int64_t, 16> sizes_;  // as many as the signature has letters
 };
 
 /// Name, signature and rules of an operation; one static object per operation.
@@ -98,5 +99,9 @@ class Schema {
   std::vector<Argument> arguments_;
   std::vector<std::string> letters_;
 };
+
+inline Dims::Dims(const Schema& schema) : schema_(&schema) {
+  for (std::size_t i = 0; i < schema.letters_.size(); ++i) sizes_[i] = -1;
+}
 
 }  // namespace atto

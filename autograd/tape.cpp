@@ -86,8 +86,7 @@ void refuse_changed(const Node& node) {
   }
 }
 
-void TracedCall::record(const Op& op, bool backward) const {
-  if (start_ < 0) return;
+void TracedCall::write(const Op& op, bool backward) const {
   const Cost cost = op.cost();
   const double factor = backward ? op.backward_factor() : 1.0;
   trace::record({.name = op.schema().name(),
@@ -125,15 +124,12 @@ Var apply_op(std::unique_ptr<Op> op, std::span<const VarRef> inputs) {
   op->wanted_ = wanted;
 
   const TracedCall call;
-  Tensor value = op->forward(list);
+  const Var result{Var::Handle(new Node(*op, list))};
   call.record(*op, false);
-  if (anomaly) search(*op, list, inputs.size(), value);
-  Var result(std::move(value));
+  Node& node = *result.node();
+  if (anomaly) search(*op, list, inputs.size(), node.value);
   if (needs_grad) {
-    Node& node = *result.node();
-    node.op = std::move(op);
-    node.inputs.assign(inputs);
-    node.requires_grad = true;
+    node.record(std::move(op), inputs);
     node.keep_value = keep_values || anomaly;
     node.sequence = next_after(node.inputs);
     if (anomaly) {

@@ -2,7 +2,6 @@
 // Reverse-mode differentiation: walks the tape from a value to its leaves, without recursion.
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -24,7 +23,8 @@ class NodeInputs {
   NodeInputs(const NodeInputs&) = delete;
   NodeInputs& operator=(const NodeInputs&) = delete;
   ~NodeInputs() { clear(); }
-  void assign(std::span<const VarRef> inputs);
+  /// Adds a reference of the tape to each, and one of a Var where the bit of `kept` says so: 63 for all further ones.
+  void assign(std::span<const VarRef> inputs, std::int64_t kept);
   void clear() noexcept;
   std::size_t size() const noexcept { return size_; }
   Node* const* begin() const noexcept { return many_ ? many_.get() : few_.data(); }
@@ -38,30 +38,31 @@ class NodeInputs {
 };
 
 /// The references to a node in one number: those of Vars, which keep its value, in the lower half, those of the tape,
-/// which keep the node alone, in the upper.
+/// which keep the node alone, in the upper. Not atomic, since a tape belongs to one thread at a time.
 class References {
  public:
   static constexpr std::uint64_t kVar = 1, kTape = std::uint64_t{1} << 32;
   enum class Left { some, none_of_vars, none };
 
-  void add(std::uint64_t one) noexcept { count_.fetch_add(one, std::memory_order_relaxed); }
+  void add(std::uint64_t some) noexcept { count_ += some; }
   Left remove(std::uint64_t one) noexcept {
-    // The only reference needs no atomic step: nobody else is there to change the count.
-    std::uint64_t before = count_.load(std::memory_order_acquire);
-    if (before != one) before = count_.fetch_sub(one, std::memory_order_acq_rel);
-    if (before == one) return Left::none;
-    return before % kTape == 1 && one == kVar ? Left::none_of_vars : Left::some;
+    count_ -= one;
+    if (count_ == 0) return Left::none;
+    return one == kVar && count_ % kTape == 0 ? Left::none_of_vars : Left::some;
   }
 
  private:
-  std::atomic<std::uint64_t> count_{kVar};
+  std::uint64_t count_ = kVar;
 };
 
 /// A place on the tape. Users hold Vars; this is for code that walks graphs.
 struct Node : Pooled {
   explicit Node(Tensor&& v) : value(std::move(v)) {}
-  Tensor value;  // let go when no Var is left, unless keep_value
-  Tensor grad;
+  /// The result of a call.
+  Node(Op& call, Inputs arguments) : value(call.forward(arguments)) {}
+  ~Node() { let_op_go(); }
+
+  // What walks look at lies together, in front.
   std::unique_ptr<Op> op;  // null for leaves and constants
   NodeInputs inputs;
   std::uint64_t sequence = 0;  // of creation: inputs come before users
@@ -73,6 +74,8 @@ struct Node : Pooled {
   bool retain_grad = false;
   bool own_grad_storage = false;  // grad lives in memory of the caller's and is always added to in place
   bool freed = false;             // backward has passed here and let go of op and inputs
+  Tensor grad;
+  Tensor value;  // let go when no Var is left and no operation keeps it, unless keep_value
 
   struct Extras {  // rare
     std::string name;
@@ -84,6 +87,16 @@ struct Node : Pooled {
 
   /// Forgets the gradient; memory of the caller's is filled with zeros.
   void clear_grad();
+  /// One holder of the value less; the last one but the tape lets it go.
+  References::Left drop_var() noexcept {
+    const References::Left left = references.remove(References::kVar);
+    if (left == References::Left::none_of_vars && !keep_value) value.let_go();
+    return left;
+  }
+  /// Makes this the place of a call: with its inputs, of which it keeps those that it will read.
+  void record(std::unique_ptr<Op> call, std::span<const VarRef> arguments);
+  /// Frees what backward would need, the inputs that were kept included.
+  void let_op_go() noexcept;
   Extras& more() {
     if (!extras) extras = std::make_unique<Extras>();
     return *extras;

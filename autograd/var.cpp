@@ -9,8 +9,8 @@ namespace atto {
 
 InputList::InputList(std::span<const VarRef> vars) : size_(vars.size()) {
   static constinit const Tensor undefined;
-  if (size_ > few_.size()) many_.resize(size_);
-  const Tensor** to = many_.empty() ? few_.data() : many_.data();
+  if (size_ > few_.size()) many_ = std::make_unique<const Tensor*[]>(size_);
+  const Tensor** to = many_ ? many_.get() : few_.data();
   for (const VarRef var : vars) *to++ = var.node() ? &var.node()->value : &undefined;
 }
 
@@ -34,13 +34,14 @@ void bury(Node* node) noexcept {
 
 }  // namespace
 
-void NodeInputs::assign(std::span<const VarRef> inputs) {
+void NodeInputs::assign(std::span<const VarRef> inputs, std::int64_t kept) {
   if (inputs.size() > few_.size()) many_ = std::make_unique<Node*[]>(inputs.size());
   size_ = inputs.size();
   Node** to = many_ ? many_.get() : few_.data();
   for (const VarRef input : inputs) {
-    *to++ = input.node();
-    if (input.node()) input.node()->references.add(References::kTape);
+    Node* node = *to++ = input.node();
+    if (node) node->references.add(References::kTape + (kept & 1 ? References::kVar : 0));
+    kept >>= 1;
   }
 }
 
@@ -49,6 +50,20 @@ void NodeInputs::clear() noexcept {
     if (node && node->references.remove(References::kTape) == References::Left::none) bury(node);
   many_.reset();
   size_ = 0;
+}
+
+void Node::record(std::unique_ptr<Op> call, std::span<const VarRef> arguments) {
+  op = std::move(call);
+  inputs.assign(arguments, op->kept());
+  requires_grad = true;
+}
+
+void Node::let_op_go() noexcept {
+  if (!op) return;
+  Node* const* input = inputs.begin();
+  for (std::int64_t kept = op->kept(); kept != 0 && input != inputs.end(); kept >>= 1, ++input)
+    if (kept & 1 && *input) (*input)->drop_var();
+  op.reset();
 }
 
 void Node::clear_grad() {
@@ -63,9 +78,7 @@ Var::Handle::Handle(const Handle& other) noexcept : node_(other.node_) {
 void Var::Handle::reset() noexcept {
   Node* node = std::exchange(node_, nullptr);
   if (node == nullptr) return;
-  const References::Left left = node->references.remove(References::kVar);
-  if (left == References::Left::none) bury(node);
-  else if (left == References::Left::none_of_vars && !node->keep_value) node->value.let_go();
+  if (node->drop_var() == References::Left::none) bury(node);
 }
 
 Var::Var(const Tensor& value) : node_(new Node(Tensor(value))) {}

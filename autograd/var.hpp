@@ -16,7 +16,7 @@
 namespace atto {
 
 /// A handle to a value on the tape; copying shares the value. A tensor converts to a constant. A Var and what depends
-/// on it belong to one thread at a time.
+/// on it belong to one thread at a time, and so do its copies: handles are counted without atomic steps.
 class Var {
  public:
   Var() = default;
@@ -81,6 +81,7 @@ class Var {
     Node* node_ = nullptr;
   };
   explicit Var(Handle node) : node_(std::move(node)) {}
+  friend Var apply_op(std::unique_ptr<Op> op, std::span<const VarRef> inputs);
   Node& checked() const;
 
   Handle node_;

@@ -194,7 +194,7 @@ Header* take_large(Arena& a, std::size_t bytes, std::size_t asked) {
 }
 
 // A block of the arena, or of the system.
-Header* take(std::uint32_t bin, std::size_t bytes, std::size_t asked) {
+[[gnu::noinline]] Header* take(std::uint32_t bin, std::size_t bytes, std::size_t asked) {
   Arena& a = arena();
   std::lock_guard lock(a.mutex);
   Header* header = bin < kSmallBins ? take_small(a, bin, asked) : take_large(a, bytes, asked);
@@ -203,24 +203,40 @@ Header* take(std::uint32_t bin, std::size_t bytes, std::size_t asked) {
   return header;
 }
 
+// What needs the lock is kept out of the way of what does not.
+[[gnu::noinline]] void settle_now() {
+  std::lock_guard lock(arena().mutex);
+  settle(arena());
+}
+
+[[gnu::noinline]] void put_back(Header* header) noexcept {
+  const bool violated = header->guarded && !guards_intact(header);
+  Arena& a = arena();
+  std::lock_guard lock(a.mutex);
+  if (violated) ++a.statistics.guard_violations;
+  settle(a);
+  if (header->bin < kSmallBins) a.free[header->bin].push(header);
+  else a.large.put(header);
+}
+
+[[noreturn, gnu::noinline]] void refuse_size(std::size_t bytes) {
+  throw ValueError(
+      {.op = "allocate", .argument = "bytes", .got = std::to_string(bytes), .expected = "at most 2^62", .hint = {}});
+}
+
 }  // namespace
 
 void* allocate(std::size_t bytes, std::size_t head) {
   const bool guarded = guard_depth.load(std::memory_order_relaxed) > 0;
   const std::size_t extra = sizeof(Header) + (guarded ? kGuard : 0);
-  if (bytes > (std::size_t{1} << 62))
-    throw ValueError(
-        {.op = "allocate", .argument = "bytes", .got = std::to_string(bytes), .expected = "at most 2^62", .hint = {}});
+  if (bytes > (std::size_t{1} << 62)) refuse_size(bytes);
   const std::uint32_t bin = bin_of(bytes + extra);
   Header* header = nullptr;
   if (bin < kSmallBins && !cache.free[bin].empty()) {
     header = cache.free[bin].pop();
     --cache.count[bin];
     cache.in_use += static_cast<std::int64_t>(header->size);
-    if (cache.in_use > kUnsettled) {
-      std::lock_guard lock(arena().mutex);
-      settle(arena());
-    }
+    if (cache.in_use > kUnsettled) settle_now();
   } else {
     header = take(bin, bytes + extra, bytes);
   }
@@ -238,19 +254,13 @@ void release(void* block) noexcept {
   const std::size_t size = header->size;
   cache.in_use -= static_cast<std::int64_t>(size);
   if (bin < kSmallBins && !header->guarded && !cache.closed && cache.in_use > -kUnsettled &&
-      cache.count[bin] < kKeptPerBin / size) {
+      (cache.count[bin] + 1) * size <= kKeptPerBin) {
     if (!cache.watched) watch();
     cache.free[bin].push(header);
     ++cache.count[bin];
     return;
   }
-  const bool violated = header->guarded && !guards_intact(header);
-  Arena& a = arena();
-  std::lock_guard lock(a.mutex);
-  if (violated) ++a.statistics.guard_violations;
-  settle(a);
-  if (bin < kSmallBins) a.free[bin].push(header);
-  else a.large.put(header);
+  put_back(header);
 }
 
 Statistics statistics() {

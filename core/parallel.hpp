@@ -32,7 +32,8 @@ void parallel_chunks(std::int64_t n, std::int64_t chunk, std::int64_t work_per_i
   if (n <= 0) return;
   if (n <= chunk) return f(0, 0, n);
   const std::int64_t chunks = (n + chunk - 1) / chunk;
-  auto body = [&](std::int64_t index) { f(index, index * chunk, std::min(n, (index + 1) * chunk)); };
+  // A copy, so that only loops worth cutting need `f` in memory: a small one is inlined to its kernel's call.
+  auto body = [f, n, chunk](std::int64_t index) mutable { f(index, index * chunk, std::min(n, (index + 1) * chunk)); };
   const bool use_threads = n > kSerialWork / std::max<std::int64_t>(1, work_per_item);
   detail::run_chunks(chunks, use_threads, &body,
                      [](void* context, std::int64_t index) { (*static_cast<decltype(body)*>(context))(index); });
@@ -44,7 +45,8 @@ template <class F>
 void parallel_for(std::int64_t n, std::int64_t work_per_item, F&& f) {
   std::int64_t chunk = std::max<std::int64_t>(1, kChunkWork / std::max<std::int64_t>(1, work_per_item));
   if (chunk > 64) chunk = (chunk + 63) / 64 * 64;
-  parallel_chunks(n, chunk, work_per_item, [&](std::int64_t, std::int64_t begin, std::int64_t end) { f(begin, end); });
+  parallel_chunks(n, chunk, work_per_item,
+                  [f](std::int64_t, std::int64_t begin, std::int64_t end) mutable { f(begin, end); });
 }
 
 }  // namespace atto

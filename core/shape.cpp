@@ -7,15 +7,12 @@
 
 namespace atto {
 
-std::int64_t checked_multiply(std::int64_t a, std::int64_t b) {
-  std::int64_t product = 0;
-  if (__builtin_mul_overflow(a, b, &product))
-    throw ShapeError({.op = "size",
-                      .argument = "product",
-                      .got = std::to_string(a) + " x " + std::to_string(b),
-                      .expected = "at most 2^63 - 1",
-                      .hint = {}});
-  return product;
+void detail::refuse_product(std::int64_t a, std::int64_t b) {
+  throw ShapeError({.op = "size",
+                    .argument = "product",
+                    .got = std::to_string(a) + " x " + std::to_string(b),
+                    .expected = "at most 2^63 - 1",
+                    .hint = {}});
 }
 
 Shape::Shape(std::span<const std::int64_t> sizes) : rank_(static_cast<int>(sizes.size())) {

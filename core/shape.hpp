@@ -9,8 +9,16 @@
 
 namespace atto {
 
+namespace detail {
+[[noreturn]] void refuse_product(std::int64_t a, std::int64_t b);
+}
+
 /// a * b, or ShapeError when the product does not fit 63 bits.
-std::int64_t checked_multiply(std::int64_t a, std::int64_t b);
+inline std::int64_t checked_multiply(std::int64_t a, std::int64_t b) {
+  std::int64_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product)) detail::refuse_product(a, b);
+  return product;
+}
 
 /// Up to six sizes, row-major, each >= 0, whose product fits 63 bits (checked when built). Rank 0 is a scalar.
 class Shape {

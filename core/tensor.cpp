@@ -13,12 +13,8 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
                      .got = "cuda",
                      .expected = "cpu",
                      .hint = "this build has no GPU backend"});
-  Tensor tensor;
   const std::int64_t bytes = checked_multiply(shape.numel(), static_cast<std::int64_t>(size_of(dtype)));
-  tensor.storage_ = Storage(static_cast<std::size_t>(bytes), device);
-  tensor.shape_ = shape;
-  tensor.dtype_ = dtype;
-  return tensor;
+  return Tensor(Storage(static_cast<std::size_t>(bytes), device), shape, dtype);
 }
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
@@ -95,7 +91,7 @@ Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
                       .hint = {}});
   Tensor view = *this;
   const std::int64_t row_bytes = size(0) == 0 ? 0 : bytes() / size(0);
-  view.offset_ += begin * row_bytes;
+  view.data_ += begin * row_bytes;
   view.shape_ = shape_.with(0, end - begin);
   return view;
 }

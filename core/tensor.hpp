@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/dtype.hpp"
@@ -19,6 +20,21 @@ namespace atto {
 class Tensor {
  public:
   Tensor() = default;
+  Tensor(const Tensor&) = default;
+  Tensor& operator=(const Tensor&) = default;
+  /// What is moved from is undefined, but still tells shape and type.
+  Tensor(Tensor&& other) noexcept
+      : storage_(std::move(other.storage_)),
+        data_(std::exchange(other.data_, nullptr)),
+        shape_(other.shape_),
+        dtype_(other.dtype_) {}
+  Tensor& operator=(Tensor&& other) noexcept {
+    storage_ = std::move(other.storage_);
+    data_ = std::exchange(other.data_, nullptr);
+    shape_ = other.shape_;
+    dtype_ = other.dtype_;
+    return *this;
+  }
 
   /// Uninitialised memory.
   static Tensor empty(const Shape& shape, DType dtype = DType::float32, Device device = {});
@@ -63,7 +79,7 @@ class Tensor {
   std::span<T> values() const {
     return {data<T>(), static_cast<std::size_t>(numel())};
   }
-  std::byte* raw() const noexcept { return storage_.data() + offset_; }
+  std::byte* raw() const noexcept { return data_; }
   /// The only element as a double; ShapeError when there is not exactly one.
   double item() const;
 
@@ -84,17 +100,19 @@ class Tensor {
   /// nobody will read again.
   void let_go() noexcept {
     storage_ = {};
-    offset_ = 0;
+    data_ = nullptr;
   }
 
   /// "float32[2,3]"
   std::string str() const;
 
  private:
+  Tensor(Storage&& storage, const Shape& shape, DType dtype) noexcept
+      : storage_(std::move(storage)), data_(storage_.data()), shape_(shape), dtype_(dtype) {}
   [[noreturn]] void wrong_type(DType asked) const;
 
   Storage storage_;
-  std::int64_t offset_ = 0;  // in bytes
+  std::byte* data_ = nullptr;
   Shape shape_ = Shape::nothing();
   DType dtype_ = DType::float32;
 };

@@ -23,26 +23,31 @@ class Binary final : public Op {
 
   Tensor forward(Inputs in) override {
     const Tensor &a = in[0], &b = in[1];
-    Shape stretched;
-    const bool same = a.shape() == b.shape();
-    if (!same) stretched = broadcast(a.shape(), b.shape(), schema_->name().data());
-    const Shape& shape = same ? a.shape() : stretched;
-    moved_ = (a.numel() + b.numel() + shape.numel()) * static_cast<std::int64_t>(size_of(a.dtype()));
-    elements_ = shape.numel();
-    Tensor y = run(kernels::Part::f, shape, {}, a, b);
-    if (kReadsBoth ? recording() : kReadsOther && will_want(1)) a_ = a;
-    if (kReadsBoth ? recording() : kReadsOther && will_want(0)) b_ = b;
+    stretched_ = a.shape() != b.shape();
+    Tensor y = stretched_
+                   ? Tensor::empty(broadcast(a.shape(), b.shape(), schema_->name().data()), a.dtype(), a.device())
+                   : Tensor::empty(a.shape(), a.dtype(), a.device());
+    elements_ = y.shape().numel();
+    moved_ = (a.shape().numel() + b.shape().numel() + elements_) * static_cast<std::int64_t>(size_of(a.dtype()));
+    run(kernels::Part::f, y, a, b, y);
+    if (kReadsBoth ? recording() : kReadsOther && will_want(1)) keep_input(0);
+    if (kReadsBoth ? recording() : kReadsOther && will_want(0)) keep_input(1);
     return y;
   }
 
   void backward(const Tensor& gradient, Gradients& gradients) override {
-    const auto part = [&](kernels::Part which) {
+    const auto part = [&](kernels::Part which, bool last) {
+      Tensor y = last && !stretched_ ? gradients.reuse(gradient)
+                                     : Tensor::empty(gradient.shape(), gradient.dtype(), gradient.device());
+      const Tensor& g = gradient.defined() ? gradient : y;
       // The gradient stands in for arguments that are not read.
-      return run(which, gradient.shape(), gradient, a_.defined() ? a_ : gradient, b_.defined() ? b_ : gradient);
+      run(which, g, keeps_input(0) ? gradients.input(0) : g, keeps_input(1) ? gradients.input(1) : g, y);
+      return y;
     };
     constexpr bool passes_on_a = !kReadsBoth && !kReadsOther, passes_on_b = std::is_same_v<F, arithmetic::Add>;
-    if (gradients.wants(0)) gradients.add(0, passes_on_a ? gradient : part(kernels::Part::da));
-    if (gradients.wants(1)) gradients.add(1, passes_on_b ? gradient : part(kernels::Part::db));
+    const bool wants_a = gradients.wants(0), wants_b = gradients.wants(1);
+    if (wants_a) gradients.add(0, passes_on_a ? gradient : part(kernels::Part::da, !wants_b));
+    if (wants_b) gradients.add(1, passes_on_b ? gradient : part(kernels::Part::db, true));
   }
 
   Cost cost() const override {
@@ -59,19 +64,18 @@ class Binary final : public Op {
   static constexpr bool kReadsBoth =
       !kReadsOther && !std::is_same_v<F, arithmetic::Add> && !std::is_same_v<F, arithmetic::Sub>;
 
-  Tensor run(kernels::Part part, const Shape& shape, const Tensor& gradient, const Tensor& a, const Tensor& b) const {
-    Tensor y = Tensor::empty(shape, a.dtype(), a.device());
-    const kernels::Broadcast plan(a.shape(), b.shape(), shape);
-    dispatch(a, schema_->name(), [&]<class T>(auto device) {
-      kernels::broadcast<F>(device, part, plan, gradient.defined() ? gradient.data<T>() : nullptr, a.data<T>(),
-                            b.data<T>(), y.data<T>());
+  void run(kernels::Part part, const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y) const {
+    dispatch(y, schema_->name(), [&]<class T>(auto device) {
+      if (stretched_)
+        kernels::broadcast<F>(device, part, kernels::Broadcast(a.shape(), b.shape(), y.shape()), g.data<T>(),
+                              a.data<T>(), b.data<T>(), y.data<T>());
+      else kernels::elementwise<F>(device, part, y.numel(), g.data<T>(), a.data<T>(), b.data<T>(), y.data<T>());
     });
-    return y;
   }
 
   const Schema* schema_;
-  Tensor a_, b_;
   std::int64_t elements_ = 0, moved_ = 0;
+  bool stretched_ = false;
 };
 
 }  // namespace

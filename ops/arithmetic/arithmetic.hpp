@@ -48,7 +48,11 @@ struct Broadcast {
   std::int64_t stride_b[Shape::kMaxRank];
 };
 
-/// y = F::part(g, a, b); g has the shape of y and is not read for Part::f.
+/// y = F::part(g, a, b) for n elements; g is not read for Part::f, and y may be g.
+template <class F, class T>
+void elementwise(Cpu, Part part, std::int64_t n, const T* g, const T* a, const T* b, T* y);
+
+/// The same for arguments that are stretched; g has the shape of y and memory of its own.
 template <class F, class T>
 void broadcast(Cpu, Part part, const Broadcast& shape, const T* g, const T* a, const T* b, T* y);
 

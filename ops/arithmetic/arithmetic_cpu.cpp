@@ -8,12 +8,6 @@
 namespace atto::kernels {
 
 Broadcast::Broadcast(const Shape& a, const Shape& b, const Shape& y) {
-  if (a == b) {
-    rank = 1;
-    size[0] = y.numel();
-    stride_a[0] = stride_b[0] = 1;
-    return;
-  }
   // From the right: a dimension that continues the one to its right in both arguments is joined with it.
   std::int64_t next_a = 1, next_b = 1;  // stride of the dimension at hand, were it not stretched
   for (int d = 1; d <= y.rank(); ++d) {
@@ -47,6 +41,15 @@ Broadcast::Broadcast(const Shape& a, const Shape& b, const Shape& y) {
 }
 
 template <class F, class T>
+void elementwise(Cpu, Part part, std::int64_t n, const T* g, const T* a, const T* b, T* y) {
+  with_isa([&]<class Isa>() {
+    parallel_for(n, 1, [=](std::int64_t begin, std::int64_t end) {
+      elementwise_chunk<Isa, F, T>(part, end - begin, g + begin, a + begin, b + begin, y + begin);
+    });
+  });
+}
+
+template <class F, class T>
 void broadcast(Cpu, Part part, const Broadcast& shape, const T* g, const T* a, const T* b, T* y) {
   const int last = shape.rank - 1;
   const std::int64_t columns = shape.size[last];
@@ -54,7 +57,7 @@ void broadcast(Cpu, Part part, const Broadcast& shape, const T* g, const T* a, c
   with_isa([&]<class Isa>() {
     if (last == 0) {
       parallel_for(columns, 1, [&](std::int64_t begin, std::int64_t end) {
-        broadcast_rows<Isa, F, T>(part, 1, end - begin, g ? g + begin : g, {a + begin * step_a, 0, step_a},
+        broadcast_rows<Isa, F, T>(part, 1, end - begin, g + begin, {a + begin * step_a, 0, step_a},
                                   {b + begin * step_b, 0, step_b}, y + begin);
       });
       return;
@@ -74,19 +77,21 @@ void broadcast(Cpu, Part part, const Broadcast& shape, const T* g, const T* a, c
           row_b += outer % shape.size[d] * shape.stride_b[d];
           outer /= shape.size[d];
         }
-        broadcast_rows<Isa, F, T>(part, count, columns, g ? g + begin * columns : g,
-                                  {row_a, shape.stride_a[last - 1], step_a}, {row_b, shape.stride_b[last - 1], step_b},
-                                  y + begin * columns);
+        broadcast_rows<Isa, F, T>(part, count, columns, g + begin * columns, {row_a, shape.stride_a[last - 1], step_a},
+                                  {row_b, shape.stride_b[last - 1], step_b}, y + begin * columns);
         begin += count;
       }
     });
   });
 }
 
-#define ATTO_INSTANTIATE(F)                                                                                        \
-  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const float*, const float*, const float*,    \
-                                         float*);                                                                  \
-  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const double*, const double*, const double*, \
+#define ATTO_INSTANTIATE(F)                                                                                            \
+  template void elementwise<arithmetic::F>(Cpu, Part, std::int64_t, const float*, const float*, const float*, float*); \
+  template void elementwise<arithmetic::F>(Cpu, Part, std::int64_t, const double*, const double*, const double*,       \
+                                           double*);                                                                   \
+  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const float*, const float*, const float*,        \
+                                         float*);                                                                      \
+  template void broadcast<arithmetic::F>(Cpu, Part, const Broadcast&, const double*, const double*, const double*,     \
                                          double*);
 ATTO_BINARY_FUNCTORS(ATTO_INSTANTIATE)
 #undef ATTO_INSTANTIATE

@@ -24,7 +24,37 @@ void rows_of(std::int64_t rows, std::int64_t columns, const T* g, const Rows<T>&
   else rows_of<0, 0>(rows, columns, g, a, b, y, f);
 }
 
+template <class T, class Function>
+void elements_of(std::int64_t n, const T* __restrict g, const T* __restrict a, const T* __restrict b, T* __restrict y,
+                 Function f) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = f(g[i], a[i], b[i]);
+}
+
+// The gradient lies where the result goes.
+template <class T, class Function>
+void elements_over(std::int64_t n, const T* __restrict a, const T* __restrict b, T* __restrict y, Function f) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = f(y[i], a[i], b[i]);
+}
+
+template <class T, class Function>
+void gradient_of(std::int64_t n, const T* g, const T* a, const T* b, T* y, Function f) {
+  if (g == y) elements_over(n, a, b, y, f);
+  else elements_of(n, g, a, b, y, f);
+}
+
 }  // namespace
+
+template <class Isa, class F, class T>
+void elementwise_chunk(Part part, std::int64_t n, const T* g, const T* a, const T* b, T* y) {
+  switch (part) {
+    case Part::f:
+      return elements_over(n, a, b, y, [](T, T p, T q) { return F::f(p, q); });
+    case Part::da:
+      return gradient_of(n, g, a, b, y, [](T h, T p, T q) { return F::da(h, p, q); });
+    case Part::db:
+      return gradient_of(n, g, a, b, y, [](T h, T p, T q) { return F::db(h, p, q); });
+  }
+}
 
 template <class Isa, class F, class T>
 void broadcast_rows(Part part, std::int64_t rows, std::int64_t columns, const T* g, const Rows<T>& a, const Rows<T>& b,
@@ -39,10 +69,14 @@ void broadcast_rows(Part part, std::int64_t rows, std::int64_t columns, const T*
   }
 }
 
-#define ATTO_INSTANTIATE(F)                                                                              \
-  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const float*,  \
-                                                        const Rows<float>&, const Rows<float>&, float*); \
-  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const double*, \
+#define ATTO_INSTANTIATE(F)                                                                                  \
+  template void elementwise_chunk<ATTO_ISA, arithmetic::F>(Part, std::int64_t, const float*, const float*,   \
+                                                           const float*, float*);                            \
+  template void elementwise_chunk<ATTO_ISA, arithmetic::F>(Part, std::int64_t, const double*, const double*, \
+                                                           const double*, double*);                          \
+  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const float*,      \
+                                                        const Rows<float>&, const Rows<float>&, float*);     \
+  template void broadcast_rows<ATTO_ISA, arithmetic::F>(Part, std::int64_t, std::int64_t, const double*,     \
                                                         const Rows<double>&, const Rows<double>&, double*);
 ATTO_BINARY_FUNCTORS(ATTO_INSTANTIATE)
 #undef ATTO_INSTANTIATE

@@ -123,6 +123,10 @@ struct Rows {
   std::int64_t step;
 };
 
+/// y[n] = F::part(g, a, b) on the calling thread; y may be g.
+template <class Isa, class F, class T>
+void elementwise_chunk(Part part, std::int64_t n, const T* g, const T* a, const T* b, T* y);
+
 /// y[rows, columns] = F::part(g, a, b) on the calling thread.
 template <class Isa, class F, class T>
 void broadcast_rows(Part part, std::int64_t rows, std::int64_t columns, const T* g, const Rows<T>& a, const Rows<T>& b,
