@@ -84,6 +84,7 @@
 #include "nn/train/progress.hpp"
 #include "nn/train/run_folder.hpp"
 #include "nn/train/trainer.hpp"
+#include "ops/adjacency/adjacency.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
 #include "ops/dropout/dropout.hpp"
 #include "ops/edge/edge.hpp"

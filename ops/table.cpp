@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "ops/adjacency/adjacency.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
 #include "ops/dropout/dropout.hpp"
 #include "ops/edge/edge.hpp"
@@ -31,6 +32,7 @@ std::span<const Schema* const> op_table() {
     std::vector<const Schema*> all{
         &row_scale_schema,
         // attention
+        &adjacency_schema,
         &gat_schema,
         &gat_self_schema,
         &gatv2_schema,
