@@ -19,10 +19,16 @@ struct AttentionBlock {
   const T* q;
   std::int64_t q_stride;
   const T* keys_t;
-  std::int64_t keys_stride, width;
+  std::int64_t width;
   T* s;           // logits, then weights
   const T* keep;  // what dropout multiplies by
   T* spare;       // [kRowGroup, kKeyBlock], twice
+
+  // Those that row r sees, padded.
+  [[gnu::always_inline]] std::int64_t columns_of(std::int64_t r) const {
+    const std::int64_t seen = padded(terms.visible(first_row + r) - first_key, kColumnPad);
+    return seen < 0 ? 0 : seen < columns ? seen : columns;
+  }
 
   // s becomes logits, of which top[r] is the largest in row r.
   template <class K>
@@ -47,9 +53,10 @@ struct AttentionBlock {
       largest[i] = splat<N>(-static_cast<T>(__builtin_inf()));
     }
     auto key = first_lanes<T, N>();
-    for (std::int64_t j = 0; j < at.columns; j += N, key += N) {
+    const std::int64_t needed = columns_of(r + R - 1);
+    for (std::int64_t j = 0; j < needed; j += N, key += N) {
       V z[R];
-      dot_tile<N, R>(at.q + r * at.q_stride, at.q_stride, at.width, at.keys_t + j, at.keys_stride, z);
+      dot_tile<N, R>(at.q + r * at.q_stride, at.q_stride, at.width, in_panels(at.keys_t, at.width, j), z);
 #pragma GCC unroll 8
       for (int i = 0; i < R; ++i) {
         const std::uint8_t* codes = bucket.data + i * bucket.stride + j;
@@ -76,13 +83,15 @@ struct AttentionBlock {
           kind.other() ? terms.bucket_rows(at.first_row + r, 1, at.first_key, at.columns, at.spare).data : nullptr;
       const V shift = splat<N>(top[r]);
       V sum{};
-      for (std::int64_t j = 0; j < at.columns; j += N) {
+      const std::int64_t needed = at.columns_of(r);
+      for (std::int64_t j = 0; j < needed; j += N) {
         V e = exp_below<T, N>(load<N>(row + j) - shift);
         sum += e;
         if (pairs.has_gate()) e *= pairs.gate(bucket + j);
         if (kind.dropout()) e *= load<N>(kept + j);
         store(row + j, e);
       }
+      for (std::int64_t j = needed; j < at.columns; j += N) store(row + j, V{});
       store(totals + r * N, sum);
     }
     reduce<true>(totals, total);
@@ -131,7 +140,7 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
   const std::int64_t width = call.width, value_width = call.value_width;
   const std::int64_t columns = padded(keys, kColumnPad), values = padded(value_width, kWidthPad);
   const std::int64_t q_stride = call.heads * width, o_stride = call.heads * value_width;
-  const std::int64_t block = block_rows(columns);
+  const std::int64_t block = block_rows(columns, width + value_width);
 
   Bump<Isa, T> memory{scratch};
   T* keys_t = memory.take(width * columns);
@@ -151,8 +160,11 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
     fetch_ahead(call.out, q0, q1, o_stride, piece.kv_head, call.kv_heads);
   }
   const std::int64_t kv0 = key0 * call.kv_heads + piece.kv_head;
-  transpose_rows<Isa>(call.k + kv0 * width, call.kv_heads * width, keys, width, keys_t, columns);
-  const RowsOf<T> v = wide_rows(call.v + kv0 * value_width, call.kv_heads * value_width, keys, value_width, value_copy);
+  const std::int64_t needed =
+      visible_keys(call.causal, call.query_offsets[piece.graph + 1] - query0, keys, piece.row_end - 1);
+  transpose_rows<Isa>(call.k + kv0 * width, call.kv_heads * width, needed, width, keys_t);
+  const RowsOf<T> v =
+      wide_rows(call.v + kv0 * value_width, call.kv_heads * value_width, needed, value_width, value_copy);
 
   const std::int64_t group = call.heads / call.kv_heads;
   for (std::int64_t head = piece.kv_head * group; head < (piece.kv_head + 1) * group; ++head) {
@@ -179,8 +191,7 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
                                           .columns = cols,
                                           .q = call.q + row0 * width,
                                           .q_stride = q_stride,
-                                          .keys_t = keys_t + j0,
-                                          .keys_stride = columns,
+                                          .keys_t = keys_t + j0 * width,
                                           .width = width,
                                           .s = s,
                                           .keep = keep,
@@ -195,8 +206,8 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
           for (std::int64_t r = 0; r < rows; ++r)
             for (std::int64_t d = 0; d < values; ++d) o[r * ldo + d] *= softmax.factor[r];
         if (last) softmax.finish(rows);
-        combine<Isa, Per::query>(rows, s, seen_here, v.data + j0 * v.stride, v.stride, values, !first,
-                                 last ? softmax.factor : nullptr, o, ldo);
+        combine<Isa, Per::query>(rows, s, seen_here, terms.seen(i0, j0), v.data + j0 * v.stride, v.stride, values,
+                                 !first, last ? softmax.factor : nullptr, o, ldo);
       }
       for (std::int64_t r = 0; r < rows; ++r) {
         call.row_max[row0 + r * call.heads] = softmax.block_top[r];

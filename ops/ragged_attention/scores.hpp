@@ -12,7 +12,7 @@ struct PairTerms {
   static constexpr int N = kLanes<Isa, T>;
   using V = Lanes<T, N>;
 
-  std::int64_t queries, keys, offset;  // the last key that causal query i sees is i + offset
+  std::int64_t queries, keys;
   bool causal, has_multiply, has_add, has_gate, has_dense, has_dropout;
   T scale;
   const std::uint8_t* buckets;      // [queries, keys]
@@ -25,7 +25,6 @@ struct PairTerms {
   PairTerms(const RaggedAttentionCall<T>& call, std::int64_t graph, std::int64_t head, T* memory) {
     queries = call.query_offsets[graph + 1] - call.query_offsets[graph];
     keys = call.key_offsets[graph + 1] - call.key_offsets[graph];
-    offset = keys - queries;
     causal = call.causal;
     has_multiply = call.multiply != nullptr;
     has_add = call.add != nullptr;
@@ -48,11 +47,9 @@ struct PairTerms {
   }
 
   /// Number of keys that query i sees.
-  std::int64_t visible(std::int64_t i) const {
-    if (!causal) return keys;
-    const std::int64_t seen = i + offset + 1;
-    return seen < 0 ? 0 : seen > keys ? keys : seen;
-  }
+  std::int64_t visible(std::int64_t i) const { return visible_keys(causal, queries, keys, i); }
+  /// What is seen of the tile that begins at query i and key j.
+  Seen seen(std::int64_t i, std::int64_t j) const { return {causal ? i + keys - queries + 1 - j : keys}; }
 
   /// Buckets of queries i to i + rows and of keys from `first` on, `columns` of which may be read; `spare` [rows,
   /// columns] serves the end of the plane. Where there are none, some memory that nobody reads.
