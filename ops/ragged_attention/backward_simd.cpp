@@ -99,12 +99,13 @@ struct AttentionTile {
       V dots[R], dps[R];
       dot_tile<N, R>(q.data + r * q.stride, q.stride, width, in_panels(keys_t, width, j), dots);
       dot_tile<N, R>(go.data + r * go.stride, go.stride, value_width, in_panels(values_t, value_width, j), dps);
+      V pair[2] = {};
 #pragma GCC unroll 8
       for (int i = 0; i < R; ++i) {
         const std::uint8_t* codes = bucket.data + i * bucket.stride + j;
         const std::int64_t at = (r + i) * kStride + j;
         const V dot = dots[i];
-        const V factor = pairs.multiplier(codes);
+        const V factor = pairs.template multiplier_of<R>(i, bucket.data + j, bucket.stride, pair);
         const V z = pairs.logits(dot, factor, codes, logits.data + i * logits.stride + j, key, seen[i]);
         const V p = exp_below<T, N>(z - top[r + i]) * inverse[r + i];
         V weight = p, dp = dps[i];
@@ -174,7 +175,7 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
   T* at_add = memory.take(kRowGroup * kKeyBlock);
   T* at_gate = memory.take(kRowGroup * kKeyBlock);
   T* spare = memory.take(2 * kRowGroup * kKeyBlock);
-  T* tables = memory.take(3 * 256);
+  T* tables = memory.take(3 * kTableMemory);
   T* histograms = memory.take(3 * kHistogram);
 
   if (const std::int64_t next = piece.next_graph; next >= 0) {

@@ -120,17 +120,19 @@ static constexpr std::int64_t block_rows(std::int64_t columns, std::int64_t feat
   return columns <= 64 ? 32 : columns * features <= 1 << 13 ? 16 : kBlockRows;
 }
 
+inline constexpr std::int64_t kTableMemory = 512;  // of a table arranged for look-up
+
 /// Scratch for graphs of at most `keys` keys.
 static constexpr std::int64_t forward_scratch(std::int64_t keys, std::int64_t width, std::int64_t value_width) {
   const std::int64_t columns = padded(keys, kColumnPad), values = padded(value_width, kWidthPad);
   return columns * width + keys * values + 2 * kBlockRows * kStride + kBlockRows * values + 2 * kRowGroup * kKeyBlock +
-         3 * 256 + 160;
+         3 * kTableMemory + 160;
 }
 static constexpr std::int64_t backward_scratch(std::int64_t keys, std::int64_t width, std::int64_t value_width) {
   const std::int64_t columns = padded(keys, kColumnPad);
   const std::int64_t features = padded(width, kWidthPad), values = padded(value_width, kWidthPad);
   return columns * (width + value_width + 2 * features + values) + kBlockRows * (2 * features + values) +
-         3 * kBlockRows * kStride + 5 * kRowGroup * kKeyBlock + 3 * 256 + 3 * 8 * 256 + 256;
+         3 * kBlockRows * kStride + 5 * kRowGroup * kKeyBlock + 3 * kTableMemory + 3 * 8 * 256 + 256;
 }
 
 }  // namespace atto::kernels

@@ -21,7 +21,7 @@ struct PairTerms {
   const T* dense_end;
   Lookup<T> multiply, add, gate;
 
-  /// `memory` holds 3 * 256 aligned elements.
+  /// `memory` holds 3 kTableMemory aligned elements.
   PairTerms(const RaggedAttentionCall<T>& call, std::int64_t graph, std::int64_t head, T* memory) {
     queries = call.query_offsets[graph + 1] - call.query_offsets[graph];
     keys = call.key_offsets[graph + 1] - call.key_offsets[graph];
@@ -42,8 +42,8 @@ struct PairTerms {
                    : Lookup<T>{};
     };
     multiply = arrange(call.multiply, call.scale, memory);
-    add = arrange(call.add, T{1}, memory + 256);
-    gate = arrange(call.gate, T{1}, memory + 512);
+    add = arrange(call.add, T{1}, memory + kTableMemory);
+    gate = arrange(call.gate, T{1}, memory + 2 * kTableMemory);
   }
 
   /// Number of keys that query i sees.
@@ -99,9 +99,14 @@ struct PairVectors {
 
   [[gnu::always_inline]] bool has_gate() const { return kind.other() && with_gate; }
 
-  /// What multiplies the dot product q_i . k_j: scale, times the table's value.
-  [[gnu::always_inline]] V multiplier(const std::uint8_t* bucket) const {
-    return kind.multiply() ? multiply(bucket) : splat<N>(scale);
+  /// What multiplies the dot product q_i . k_j: scale, times the table's value. For row i of R: the rows of a pair are
+  /// looked up together. (i is a constant once the loop is unrolled.)
+  template <int R>
+  [[gnu::always_inline]] V multiplier_of(int i, const std::uint8_t* bucket, std::int64_t stride, V (&pair)[2]) const {
+    if (!kind.multiply()) return splat<N>(scale);
+    if (R == 1 || K::kSmall) return multiply(bucket + i * stride);
+    if (i % 2 == 0) multiply.two(bucket + i * stride, bucket + (i + 1) * stride, pair[0], pair[1]);
+    return pair[i % 2];
   }
   /// Logits of N keys: z = dot multiplier + add + dense, and -infinity from `seen` on.
   [[gnu::always_inline]] V logits(V dot, V factor, const std::uint8_t* bucket, const T* dense, IntLanes<T, N> key,
