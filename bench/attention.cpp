@@ -38,6 +38,7 @@ struct Workload {
   std::vector<std::int64_t> sizes;
   std::int64_t heads, width;
   double dropout = 0;
+  bool causal = false;  // and no table
 };
 
 // Everything that a kernel call points to.
@@ -81,6 +82,7 @@ struct Attention {
             .table_size = 256,
             .multiply = table.value().data<float>(),
             .scale = 1 / std::sqrt(static_cast<float>(w.width)),
+            .causal = w.causal,
             .threshold = static_cast<std::uint32_t>(w.dropout * 65536),
             .keep_scale = static_cast<float>(1 / (1 - w.dropout)),
             .seed = 1,
@@ -93,15 +95,19 @@ struct Attention {
                  .k = dk.data<float>(),
                  .v = dv.data<float>(),
                  .multiply = dtable.data<float>()};
+    if (w.causal) call.buckets = call.largest = nullptr, call.multiply = nullptr, gradients.multiply = nullptr;
   }
 
   void operation() {
     const RaggedAttentionOptions options{.dropout = workload.dropout, .random = {.seed = 1, .stream = 1}};
-    const Var y = ragged_attention(q, k, v, nodes, nodes, plane, {.multiply = table}, {}, options);
+    const Var y = workload.causal ? ragged_attention(q, k, v, nodes, nodes, {}, {}, {}, {.causal = true})
+                                  : ragged_attention(q, k, v, nodes, nodes, plane, {.multiply = table}, {}, options);
     backward(y, seed);
     for (const Var& leaf : {q, k, v, table}) leaf.zero_grad();
   }
-  double flops() const { return 14.0 * static_cast<double>(plane.values.numel() * workload.heads * workload.width); }
+  double flops() const {
+    return (workload.causal ? 7.0 : 14.0) * static_cast<double>(plane.values.numel() * workload.heads * workload.width);
+  }
 
   Workload workload;
   Ragged nodes;
@@ -243,6 +249,9 @@ int main(int argc, char** argv) {
       {"attention NCI1 x 128, H 4, D 16", nci1_sizes(128), 4, 16},
       {"attention NCI1, dropout 0.5", nci1_sizes(128), 4, 16, 0.5},
       {"attention 1 x 600, H 4, D 64", equal(1, 600), 4, 64},
+      {"attention 1 x 256, H 8, D 64, causal", equal(1, 256), 8, 64, 0, true},
+      {"attention 1 x 1024, H 8, D 64, causal", equal(1, 1024), 8, 64, 0, true},
+      {"attention 1 x 2048, H 8, D 64, causal", equal(1, 2048), 8, 64, 0, true},
   };
   if (!own.empty())
     workloads = {{fmt::format("attention {} x {}, H {}, D {}", own[0], own[1], own[2], own[3]), equal(own[0], own[1]),

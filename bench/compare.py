@@ -231,7 +231,7 @@ def why_skipped(row, options):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="goals, separated by commas: 1a,1b,1c,2,3,4,5,6,7,8,9")
+    parser.add_argument("--only", default="", help="goals, separated by commas: 1a,1b,1c,2,3,4,5,6,7,8,9,11")
     parser.add_argument("--workload", default="", help="only workloads whose name contains this")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of both sides (default: all)")
     parser.add_argument("--data", default=os.environ.get("ATTOGRAD_DATA", ""), help="folder with tu/NCI1, tu/PROTEINS_full (default: ATTOGRAD_DATA)")

@@ -65,6 +65,8 @@ GOALS += [Row("9", f"threads against one: {name}", name, [], 1.7, 1.9, kind="thr
           for name in ("nci1-random", "proteins-random", "zinc", "cluster", "gat-12k", "gat-100k", "attention-25", "attention-128",
                        "attention-512", "spmm-12k-256-both", "spmm-100k-64", "spmm-100k-64-both")]
 
+GOALS += [Row("11", f"causal attention, L {length}, H 8, d 64", f"causal-{length}", floor=1, stretch=1.3) for length in (256, 512, 1024, 2048)]
+
 
 def time_text(ms):
     if ms is None:

@@ -82,6 +82,25 @@ class Attention final : public Differentiated {
   Var q_, k_, v_, hop_;
 };
 
+// One sequence, causal, without a mask: what PyTorch has a kernel for.
+class CausalAttention final : public Differentiated {
+ public:
+  CausalAttention(std::int64_t length, std::int64_t heads, std::int64_t width)
+      : ragged_(Ragged::from_sizes(std::vector<std::int64_t>{length})) {
+    const Shape shape{length, heads, width};
+    q_ = leaf("q", random_tensor(shape, 1));
+    k_ = leaf("k", random_tensor(shape, 2));
+    v_ = leaf("v", random_tensor(shape, 3));
+    seed_ = random_tensor(shape, 4);
+  }
+
+ private:
+  Var forward() const override { return ragged_attention(q_, k_, v_, ragged_, ragged_, {}, {}, {}, {.causal = true}); }
+
+  Ragged ragged_;
+  Var q_, k_, v_;
+};
+
 // A whole GAT layer, projection included, with a gradient to its input.
 class Gat final : public Differentiated {
  public:
@@ -147,6 +166,9 @@ std::unique_ptr<Workload> make_attention(const std::string& name, const Workload
     if (name == fmt::format("attention-{}", s.nodes))
       return options.quick ? std::make_unique<Attention>(2, std::min<std::int64_t>(s.nodes, 32), s.heads, s.width)
                            : std::make_unique<Attention>(s.graphs, s.nodes, s.heads, s.width);
+  for (const std::int64_t length : {256, 512, 1024, 2048})
+    if (name == fmt::format("causal-{}", length))
+      return std::make_unique<CausalAttention>(options.quick ? length / 8 : length, 8, 64);
   return nullptr;
 }
 

@@ -65,6 +65,19 @@ class Attention(Differentiated):
         return numbers if self.mask is None else numbers[:-1]  # the gradient of a mask is not that of a radius
 
 
+class CausalAttention(Differentiated):
+    """One sequence through scaled_dot_product_attention."""
+
+    def __init__(self, inputs):
+        dense = lambda t: t.transpose(0, 1).unsqueeze(0).contiguous()
+        self.q, self.k, self.v = (dense(inputs[name]).requires_grad_() for name in "qkv")
+        self.seed = dense(inputs["seed"])
+        self.leaves = [self.q, self.k, self.v]
+
+    def forward(self):
+        return torch.nn.functional.scaled_dot_product_attention(self.q, self.k, self.v, is_causal=True)
+
+
 class Gat(Differentiated):
     def __init__(self, inputs):
         from torch_geometric.nn import GATConv

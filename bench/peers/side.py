@@ -49,6 +49,9 @@ def build(options, dropout):
     if name.startswith("attention"):
         from layers import Attention
         return Attention(inputs, options.variant)
+    if name.startswith("causal"):
+        from layers import CausalAttention
+        return CausalAttention(inputs)
     if name.startswith("gat"):
         from layers import Gat
         return Gat(inputs)

@@ -57,7 +57,7 @@ struct AttentionTile {
   std::int64_t first_row, rows, first_key, keys, columns;  // keys: what is seen; columns are padded
   RowsOf<T> q, go;
   const T *keys_t, *values_t;
-  std::int64_t keys_stride, width, value_width;
+  std::int64_t width, value_width;
   T *ds, *w;  // gradients of the dot products q.k; weights
   const T* keep;
   const T *top, *inverse, *delta;
@@ -90,16 +90,22 @@ struct AttentionTile {
     const K kind = pairs.kind;
     const RowsOf<T> logits = terms.dense_rows(first_row + r, R, first_key, columns, spare + kRowGroup * kKeyBlock);
     auto key = first_lanes<T, N>();
-    for (std::int64_t j = 0; j < columns; j += N, key += N) {
+    const std::int64_t last = padded(terms.visible(first_row + r + R - 1) - first_key, kColumnPad);
+    const std::int64_t needed = last < 0 ? 0 : last < columns ? last : columns;
+    for (std::int64_t j = needed; j < columns; j += N)
+#pragma GCC unroll 8
+      for (int i = 0; i < R; ++i) store(ds + (r + i) * kStride + j, V{}), store(w + (r + i) * kStride + j, V{});
+    for (std::int64_t j = 0; j < needed; j += N, key += N) {
       V dots[R], dps[R];
-      dot_tile<N, R>(q.data + r * q.stride, q.stride, width, keys_t + j, keys_stride, dots);
-      dot_tile<N, R>(go.data + r * go.stride, go.stride, value_width, values_t + j, keys_stride, dps);
+      dot_tile<N, R>(q.data + r * q.stride, q.stride, width, in_panels(keys_t, width, j), dots);
+      dot_tile<N, R>(go.data + r * go.stride, go.stride, value_width, in_panels(values_t, value_width, j), dps);
+      V pair[2] = {};
 #pragma GCC unroll 8
       for (int i = 0; i < R; ++i) {
         const std::uint8_t* codes = bucket.data + i * bucket.stride + j;
         const std::int64_t at = (r + i) * kStride + j;
         const V dot = dots[i];
-        const V factor = pairs.multiplier(codes);
+        const V factor = pairs.template multiplier_of<R>(i, bucket.data + j, bucket.stride, pair);
         const V z = pairs.logits(dot, factor, codes, logits.data + i * logits.stride + j, key, seen[i]);
         const V p = exp_below<T, N>(z - top[r + i]) * inverse[r + i];
         V weight = p, dp = dps[i];
@@ -151,7 +157,7 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
   const std::int64_t columns = padded(keys, kColumnPad);
   const std::int64_t features = padded(width, kWidthPad), values = padded(value_width, kWidthPad);
   const std::int64_t q_stride = call.heads * width, o_stride = call.heads * value_width;
-  const std::int64_t block = block_rows(columns);
+  const std::int64_t block = block_rows(columns, width + value_width);
 
   Bump<Isa, T> memory{scratch};
   T* keys_t = memory.take(width * columns);
@@ -169,7 +175,7 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
   T* at_add = memory.take(kRowGroup * kKeyBlock);
   T* at_gate = memory.take(kRowGroup * kKeyBlock);
   T* spare = memory.take(2 * kRowGroup * kKeyBlock);
-  T* tables = memory.take(3 * 256);
+  T* tables = memory.take(3 * kTableMemory);
   T* histograms = memory.take(3 * kHistogram);
 
   if (const std::int64_t next = piece.next_graph; next >= 0) {
@@ -185,24 +191,28 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
     fetch(call.out, gradients.out, q0, q1, o_stride);
   }
   const std::int64_t kv0 = key0 * call.kv_heads + piece.kv_head;
-  transpose_rows<Isa>(call.k + kv0 * width, call.kv_heads * width, keys, width, keys_t, columns);
-  transpose_rows<Isa>(call.v + kv0 * value_width, call.kv_heads * value_width, keys, value_width, values_t, columns);
-  const RowsOf<T> k = wide_rows(call.k + kv0 * width, call.kv_heads * width, keys, width, key_copy);
+  const std::int64_t needed =
+      visible_keys(call.causal, call.query_offsets[piece.graph + 1] - query0, keys, piece.row_end - 1);
+  transpose_rows<Isa>(call.k + kv0 * width, call.kv_heads * width, needed, width, keys_t);
+  transpose_rows<Isa>(call.v + kv0 * value_width, call.kv_heads * value_width, needed, value_width, values_t);
+  const RowsOf<T> k = wide_rows(call.k + kv0 * width, call.kv_heads * width, needed, width, key_copy);
   const int largest = call.largest ? call.largest[piece.graph] : 0;
 
-  // Gradients of keys and values that are wide enough for whole vectors and complete after one tile go where they
-  // belong at once.
+  // Gradients of keys and values that are wide enough for whole vectors go where they belong at once, if they are
+  // complete after one tile or lie close together there.
   const std::int64_t group = call.heads / call.kv_heads;
   const std::int64_t piece_rows = piece.row_end - piece.row_begin;
-  const bool at_once = features == width && values == value_width && group == 1 && piece_rows > 0 &&
-                       piece_rows <= block &&
-                       (!call.causal || piece.row_end == call.query_offsets[piece.graph + 1] - query0);
-  T* const dk_rows = at_once ? partial.k : dk;
-  T* const dv_rows = at_once ? partial.v : dv;
-  const std::int64_t dk_stride = at_once ? partial.k_stride : features, dv_stride = at_once ? partial.v_stride : values;
-  if (!at_once) {
-    for (std::int64_t x = 0; x < keys * features; ++x) dk[x] = 0;
-    for (std::int64_t x = 0; x < keys * values; ++x) dv[x] = 0;
+  const bool at_once = group == 1 && piece_rows > 0 && piece_rows <= block && needed == keys;
+  const bool in_place = features == width && values == value_width &&
+                        (at_once || (partial.k_stride == features && partial.v_stride == values));
+  const bool add = !(in_place && at_once);
+  T* const dk_rows = in_place ? partial.k : dk;
+  T* const dv_rows = in_place ? partial.v : dv;
+  const std::int64_t dk_stride = in_place ? partial.k_stride : features;
+  const std::int64_t dv_stride = in_place ? partial.v_stride : values;
+  if (add) {
+    for (std::int64_t x = 0; gradients.k && x < keys * features; ++x) dk_rows[x] = 0;
+    for (std::int64_t x = 0; gradients.v && x < keys * values; ++x) dv_rows[x] = 0;
   }
 
   for (std::int64_t head = piece.kv_head * group; head < (piece.kv_head + 1) * group; ++head) {
@@ -241,9 +251,8 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
             .columns = cols,
             .q = q,
             .go = go,
-            .keys_t = keys_t + j0,
-            .values_t = values_t + j0,
-            .keys_stride = columns,
+            .keys_t = keys_t + j0 * width,
+            .values_t = values_t + j0 * value_width,
             .width = width,
             .value_width = value_width,
             .ds = ds,
@@ -260,14 +269,15 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
             .dense = gradients.dense ? gradients.dense + (terms.dense - call.dense) : nullptr};
         with_kind(terms, [&](auto kind) { tile.differentiate(kind); });
         constexpr const T* plain = nullptr;
+        const Seen part = terms.seen(i0, j0);
         if (gradients.q)
-          combine<Isa, Per::query>(rows, ds, seen_here, k.data + j0 * k.stride, k.stride, features, j0 > 0, plain,
+          combine<Isa, Per::query>(rows, ds, seen_here, part, k.data + j0 * k.stride, k.stride, features, j0 > 0, plain,
                                    dq_rows, dq_stride);
         if (gradients.k)
-          combine<Isa, Per::key>(seen_here, ds, rows, q.data, q.stride, features, !at_once, plain,
+          combine<Isa, Per::key>(seen_here, ds, rows, part, q.data, q.stride, features, add, plain,
                                  dk_rows + j0 * dk_stride, dk_stride);
         if (gradients.v)
-          combine<Isa, Per::key>(seen_here, w, rows, go.data, go.stride, values, !at_once, plain,
+          combine<Isa, Per::key>(seen_here, w, rows, part, go.data, go.stride, values, add, plain,
                                  dv_rows + j0 * dv_stride, dv_stride);
       }
       if (gradients.q && dq_rows == dq)
@@ -279,7 +289,7 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
     if (partial.add) collect(histograms + kHistogram, largest, partial.slots, T{1}, partial.add + table);
     if (partial.gate) collect(histograms + 2 * kHistogram, largest, partial.slots, T{1}, partial.gate + table);
   }
-  if (at_once) return;
+  if (in_place) return;
   if (gradients.k)
     for (std::int64_t j = 0; j < keys; ++j) copy_row(dk + j * features, width, partial.k + j * partial.k_stride, 0);
   if (gradients.v)

@@ -64,6 +64,13 @@ static constexpr std::int64_t row_groups(std::int64_t queries, std::int64_t grap
   return queries / kRowGroup + graphs;
 }
 
+/// Number of keys that query i of a graph sees.
+static constexpr std::int64_t visible_keys(bool causal, std::int64_t queries, std::int64_t keys, std::int64_t i) {
+  if (!causal) return keys;
+  const std::int64_t seen = i + keys - queries + 1;
+  return seen < 0 ? 0 : seen > keys ? keys : seen;
+}
+
 /// The counter of the random bits of a row group is (key, this number): eight rows' bits of 16 for each key.
 template <class T>
 static inline std::uint32_t dropout_row(const RaggedAttentionCall<T>& call, std::int64_t graph, std::int64_t head,
@@ -96,10 +103,10 @@ struct RaggedAttentionPartial {
 };
 
 // Sizes of scratch memory, in elements. (Static: see core/simd.hpp about inline functions and instruction sets.)
-inline constexpr std::int64_t kColumnPad = 16;  // logits of a row are padded to a multiple of this
+inline constexpr std::int64_t kColumnPad = 16;  // logits of a row are padded to a multiple of this: keys of a panel
 inline constexpr std::int64_t kWidthPad = 8;    // features likewise
 inline constexpr std::int64_t kKeyBlock = 128;  // most keys of a tile
-inline constexpr std::int64_t kBlockRows = 32;  // most query rows of a tile
+inline constexpr std::int64_t kBlockRows = 64;  // most query rows of a tile
 /// Between the rows of a tile. A constant, so that the products' loops need one pointer for all rows; an odd number of
 /// cache lines, so that the rows do not fall onto each other.
 inline constexpr std::int64_t kStride = kKeyBlock + 16;
@@ -107,22 +114,25 @@ static constexpr std::int64_t padded(std::int64_t n, std::int64_t to) {
   return (n + to - 1) / to * to;
 }
 
-/// Query rows of a tile of so many columns: few enough for the first-level cache.
-static constexpr std::int64_t block_rows(std::int64_t columns) {
-  return columns <= 64 ? kBlockRows : 16;
+/// Query rows of a tile of so many columns: few enough for the first-level cache; but where the keys of a head do not
+/// fit into the second one, a tile should use what it reads of them for many rows.
+static constexpr std::int64_t block_rows(std::int64_t columns, std::int64_t features) {
+  return columns <= 64 ? 32 : columns * features <= 1 << 13 ? 16 : kBlockRows;
 }
+
+inline constexpr std::int64_t kTableMemory = 512;  // of a table arranged for look-up
 
 /// Scratch for graphs of at most `keys` keys.
 static constexpr std::int64_t forward_scratch(std::int64_t keys, std::int64_t width, std::int64_t value_width) {
   const std::int64_t columns = padded(keys, kColumnPad), values = padded(value_width, kWidthPad);
   return columns * width + keys * values + 2 * kBlockRows * kStride + kBlockRows * values + 2 * kRowGroup * kKeyBlock +
-         3 * 256 + 160;
+         3 * kTableMemory + 160;
 }
 static constexpr std::int64_t backward_scratch(std::int64_t keys, std::int64_t width, std::int64_t value_width) {
   const std::int64_t columns = padded(keys, kColumnPad);
   const std::int64_t features = padded(width, kWidthPad), values = padded(value_width, kWidthPad);
   return columns * (width + value_width + 2 * features + values) + kBlockRows * (2 * features + values) +
-         3 * kBlockRows * kStride + 5 * kRowGroup * kKeyBlock + 3 * 256 + 3 * 8 * 256 + 256;
+         3 * kBlockRows * kStride + 5 * kRowGroup * kKeyBlock + 3 * kTableMemory + 3 * 8 * 256 + 256;
 }
 
 }  // namespace atto::kernels

@@ -19,10 +19,17 @@ struct AttentionBlock {
   const T* q;
   std::int64_t q_stride;
   const T* keys_t;
-  std::int64_t keys_stride, width;
+  bool dotted;  // keys_t holds the dot products of the only row instead
+  std::int64_t width;
   T* s;           // logits, then weights
   const T* keep;  // what dropout multiplies by
   T* spare;       // [kRowGroup, kKeyBlock], twice
+
+  // Those that row r sees, padded.
+  [[gnu::always_inline]] std::int64_t columns_of(std::int64_t r) const {
+    const std::int64_t seen = padded(terms.visible(first_row + r) - first_key, kColumnPad);
+    return seen < 0 ? 0 : seen < columns ? seen : columns;
+  }
 
   // s becomes logits, of which top[r] is the largest in row r.
   template <class K>
@@ -47,13 +54,17 @@ struct AttentionBlock {
       largest[i] = splat<N>(-static_cast<T>(__builtin_inf()));
     }
     auto key = first_lanes<T, N>();
-    for (std::int64_t j = 0; j < at.columns; j += N, key += N) {
+    const std::int64_t needed = columns_of(r + R - 1);
+    for (std::int64_t j = 0; j < needed; j += N, key += N) {
       V z[R];
-      dot_tile<N, R>(at.q + r * at.q_stride, at.q_stride, at.width, at.keys_t + j, at.keys_stride, z);
+      if (R == 1 && at.dotted) z[0] = load<N>(at.keys_t + j);
+      else dot_tile<N, R>(at.q + r * at.q_stride, at.q_stride, at.width, in_panels(at.keys_t, at.width, j), z);
+      V pair[2] = {};
 #pragma GCC unroll 8
       for (int i = 0; i < R; ++i) {
         const std::uint8_t* codes = bucket.data + i * bucket.stride + j;
-        z[i] = pairs.logits(z[i], pairs.multiplier(codes), codes, dense.data + i * dense.stride + j, key, seen[i]);
+        const V factor = pairs.template multiplier_of<R>(i, bucket.data + j, bucket.stride, pair);
+        z[i] = pairs.logits(z[i], factor, codes, dense.data + i * dense.stride + j, key, seen[i]);
         store(at.s + (r + i) * kStride + j, z[i]);
         largest[i] = z[i] > largest[i] ? z[i] : largest[i];
       }
@@ -76,13 +87,15 @@ struct AttentionBlock {
           kind.other() ? terms.bucket_rows(at.first_row + r, 1, at.first_key, at.columns, at.spare).data : nullptr;
       const V shift = splat<N>(top[r]);
       V sum{};
-      for (std::int64_t j = 0; j < at.columns; j += N) {
+      const std::int64_t needed = at.columns_of(r);
+      for (std::int64_t j = 0; j < needed; j += N) {
         V e = exp_below<T, N>(load<N>(row + j) - shift);
         sum += e;
         if (pairs.has_gate()) e *= pairs.gate(bucket + j);
         if (kind.dropout()) e *= load<N>(kept + j);
         store(row + j, e);
       }
+      for (std::int64_t j = needed; j < at.columns; j += N) store(row + j, V{});
       store(totals + r * N, sum);
     }
     reduce<true>(totals, total);
@@ -132,7 +145,7 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
   const std::int64_t width = call.width, value_width = call.value_width;
   const std::int64_t columns = padded(keys, kColumnPad), values = padded(value_width, kWidthPad);
   const std::int64_t q_stride = call.heads * width, o_stride = call.heads * value_width;
-  const std::int64_t block = block_rows(columns);
+  const std::int64_t block = block_rows(columns, width + value_width);
 
   Bump<Isa, T> memory{scratch};
   T* keys_t = memory.take(width * columns);
@@ -141,7 +154,7 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
   T* keep = memory.take(kBlockRows * kStride);
   T* o_copy = memory.take(kBlockRows * values);
   T* spare = memory.take(2 * kRowGroup * kKeyBlock);
-  T* tables = memory.take(3 * 256);
+  T* tables = memory.take(3 * kTableMemory);
 
   if (const std::int64_t next = piece.next_graph; next >= 0) {
     const std::int64_t q0 = call.query_offsets[next], q1 = call.query_offsets[next + 1];
@@ -152,10 +165,15 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
     fetch_ahead(call.out, q0, q1, o_stride, piece.kv_head, call.kv_heads);
   }
   const std::int64_t kv0 = key0 * call.kv_heads + piece.kv_head;
-  transpose_rows<Isa>(call.k + kv0 * width, call.kv_heads * width, keys, width, keys_t, columns);
-  const RowsOf<T> v = wide_rows(call.v + kv0 * value_width, call.kv_heads * value_width, keys, value_width, value_copy);
-
+  const std::int64_t needed =
+      visible_keys(call.causal, call.query_offsets[piece.graph + 1] - query0, keys, piece.row_end - 1);
   const std::int64_t group = call.heads / call.kv_heads;
+  // To transpose keys for one or two rows (a step of generation) would take longer than what follows.
+  const bool dotted = width > 0 && group <= 2 && piece.row_end - piece.row_begin == 1;
+  if (!dotted) transpose_rows<Isa>(call.k + kv0 * width, call.kv_heads * width, needed, width, keys_t);
+  const RowsOf<T> v =
+      wide_rows(call.v + kv0 * value_width, call.kv_heads * value_width, needed, value_width, value_copy);
+
   for (std::int64_t head = piece.kv_head * group; head < (piece.kv_head + 1) * group; ++head) {
     const PairTerms<Isa, T> terms(call, piece.graph, head, tables);
     for (std::int64_t i0 = piece.row_begin; i0 < piece.row_end; i0 += block) {
@@ -166,6 +184,10 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
       T* o = values == value_width ? out : o_copy;
       const std::int64_t ldo = values == value_width ? o_stride : values;
       RunningSoftmax<T> softmax;
+      if (dotted) {
+        for (std::int64_t j = needed & -kRowGroup; j < padded(needed, kColumnPad); ++j) keys_t[j] = 0;
+        dot_rows<Isa>(needed, width, call.k + kv0 * width, call.kv_heads * width, call.q + row0 * width, 0, keys_t);
+      }
       for (std::int64_t j0 = 0; j0 < seen || j0 == 0; j0 += kKeyBlock) {
         const std::int64_t seen_here = seen - j0 < kKeyBlock ? seen - j0 : kKeyBlock;
         const std::int64_t cols = padded(seen_here, kColumnPad);
@@ -180,8 +202,8 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
                                           .columns = cols,
                                           .q = call.q + row0 * width,
                                           .q_stride = q_stride,
-                                          .keys_t = keys_t + j0,
-                                          .keys_stride = columns,
+                                          .keys_t = keys_t + (dotted ? j0 : j0 * width),
+                                          .dotted = dotted,
                                           .width = width,
                                           .s = s,
                                           .keep = keep,
@@ -196,8 +218,8 @@ void ragged_attention_forward_piece(const RaggedAttentionCall<T>& call, const Ra
           for (std::int64_t r = 0; r < rows; ++r)
             for (std::int64_t d = 0; d < values; ++d) o[r * ldo + d] *= softmax.factor[r];
         if (last) softmax.finish(rows);
-        combine<Isa, Per::query>(rows, s, seen_here, v.data + j0 * v.stride, v.stride, values, !first,
-                                 last ? softmax.factor : nullptr, o, ldo);
+        combine<Isa, Per::query>(rows, s, seen_here, terms.seen(i0, j0), v.data + j0 * v.stride, v.stride, values,
+                                 !first, last ? softmax.factor : nullptr, o, ldo);
       }
       for (std::int64_t r = 0; r < rows; ++r) {
         call.row_max[row0 + r * call.heads] = softmax.block_top[r];

@@ -13,9 +13,17 @@ namespace atto::kernels {
 /// vector at once.
 template <class T>
 struct Lookup {
-  T* slots;  // [256], aligned
+  T* slots;  // [kTableMemory], aligned: the values and, for large tables of floats in AVX-512, see halves_of, their
+             // halves
   int size = 256;
 };
+
+#if defined(__AVX512F__)
+/// The lower halves of a large table's values, then the upper ones, 256 each.
+[[gnu::always_inline]] static inline std::uint16_t* halves_of(float* slots) {
+  return reinterpret_cast<std::uint16_t*>(slots + 256);
+}
+#endif
 
 /// Slots of a small table, the size that loops of their own are made for.
 template <class Isa>
@@ -32,6 +40,16 @@ static Lookup<T> make_lookup(const T* table, std::int64_t table_size, int larges
   for (std::int64_t b = 0; b < given; ++b) memory[b] = factor * table[b];
   for (std::int64_t b = given; b < lookup.size; ++b) memory[b] = 0;
   if (table_size == 256) memory[lookup.size - 1] = factor * table[255];
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    if (lookup.size >= 128)
+      for (int b = 0; b < lookup.size; ++b) {
+        std::uint32_t bits;
+        __builtin_memcpy(&bits, memory + b, sizeof bits);
+        halves_of(memory)[b] = static_cast<std::uint16_t>(bits);
+        halves_of(memory)[256 + b] = static_cast<std::uint16_t>(bits >> 16);
+      }
+#endif
   return lookup;
 }
 
@@ -79,7 +97,38 @@ struct Reader {
     return values;
   }
 
+  /// Two vectors at once. A permutation of words finds 32 halves of values among 64, so that large tables take a third
+  /// of the time.
+  [[gnu::always_inline]] void two(const std::uint8_t* a, const std::uint8_t* b, V& of_a, V& of_b) const {
 #if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4 && !Small) {
+      if (table.size >= 128) {
+        const auto wide = [](const std::uint8_t* buckets) {
+          return _mm512_maskz_cvtepu8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(buckets)));
+        };
+        const __m512i index = _mm512_or_si512(wide(a), _mm512_maskz_slli_epi32(0xFFFF, wide(b), 16));
+        const std::uint16_t* halves = halves_of(table.slots);
+        const __m512i low_half = table.size == 128 ? words<128>(halves, index) : words<256>(halves, index);
+        const __m512i high_half = table.size == 128 ? words<128>(halves + 256, index) : words<256>(halves + 256, index);
+        of_a = (V)_mm512_mask_blend_epi16(0xAAAAAAAA, low_half, _mm512_maskz_slli_epi32(0xFFFF, high_half, 16));
+        of_b = (V)_mm512_mask_blend_epi16(0xAAAAAAAA, _mm512_maskz_srli_epi32(0xFFFF, low_half, 16), high_half);
+        return;
+      }
+    }
+#endif
+    of_a = (*this)(a);
+    of_b = (*this)(b);
+  }
+
+#if defined(__AVX512F__)
+  template <int Slots>
+  [[gnu::always_inline]] static __m512i words(const std::uint16_t* t, __m512i index) {
+    if constexpr (Slots == 64) return _mm512_permutex2var_epi16(_mm512_load_si512(t), index, _mm512_load_si512(t + 32));
+    else
+      return _mm512_mask_blend_epi16(_mm512_test_epi16_mask(index, _mm512_set1_epi16(Slots / 2)),
+                                     words<Slots / 2>(t, index), words<Slots / 2>(t + Slots / 2, index));
+  }
+
   // Permutations of pairs of registers, between which the upper bits choose: half the time of a gather for 256 slots.
   template <int Slots>
   [[gnu::always_inline]] static V among(const float* t, __m512i index) {

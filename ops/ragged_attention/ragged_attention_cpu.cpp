@@ -32,10 +32,16 @@ template <class T>
 Plan make_plan(const RaggedAttentionCall<T>& call, std::int64_t shares) {
   const std::int64_t group = call.heads / std::max<std::int64_t>(1, call.kv_heads);
   const auto size = [](const std::int64_t* offsets, std::int64_t g) { return offsets[g + 1] - offsets[g]; };
-  // The constants stand for exp and for moving rows.
+  // Of the first `rows` rows. The constants stand for exp and for moving rows.
   const auto cost = [&](std::int64_t g, std::int64_t rows) {
-    return group * rows * size(call.key_offsets, g) * (call.width + call.value_width + 16) +
-           (rows + size(call.key_offsets, g)) * 64;
+    const std::int64_t keys = size(call.key_offsets, g);
+    std::int64_t pairs = rows * keys;
+    if (call.causal) {  // row i sees i + 1 + keys - all, if that is above 0
+      const std::int64_t blind = std::max<std::int64_t>(0, size(call.query_offsets, g) - keys);
+      const std::int64_t seeing = std::max<std::int64_t>(0, rows - blind);
+      pairs = seeing * std::max<std::int64_t>(0, keys - size(call.query_offsets, g)) + seeing * (seeing + 1) / 2;
+    }
+    return group * pairs * (call.width + call.value_width + 16) + (rows + keys) * 64;
   };
   std::vector<std::int64_t> order(static_cast<std::size_t>(call.graphs));
   std::iota(order.begin(), order.end(), 0);
@@ -52,13 +58,20 @@ Plan make_plan(const RaggedAttentionCall<T>& call, std::int64_t shares) {
   for (const std::int64_t g : order) {
     const std::int64_t rows = size(call.query_offsets, g);
     const std::int64_t cuts = std::max<std::int64_t>(1, cost(g, rows) / limit);
-    const std::int64_t step = std::max(kRowCut, padded((rows + cuts - 1) / cuts, kRowCut));
+    // Pieces of about the same cost.
+    const auto end_of = [&](std::int64_t row) {
+      const std::int64_t goal = cost(g, row) + (cost(g, rows) + cuts - 1) / cuts;
+      std::int64_t end = std::min(rows, row + kRowCut);
+      while (end < rows && cost(g, end) < goal) end += kRowCut;
+      return std::min(rows, end);
+    };
     for (std::int64_t kv_head = 0; kv_head < call.kv_heads; ++kv_head) {
       // A graph without queries still owns the gradients of its keys.
-      for (std::int64_t row = 0; row < rows || row == 0; row += step) {
-        plan.pieces.push_back(
-            {.graph = g, .kv_head = kv_head, .row_begin = row, .row_end = std::min(rows, row + step)});
-        in_chunk += cost(g, std::min(rows, row + step) - row);
+      for (std::int64_t row = 0, end = 0; row < rows || row == 0; row = end) {
+        end = end_of(row);
+        plan.pieces.push_back({.graph = g, .kv_head = kv_head, .row_begin = row, .row_end = end});
+        in_chunk += cost(g, end) - cost(g, row);
+        if (end == 0) ++end;  // no rows at all
         if (in_chunk < chunk_limit) continue;
         plan.chunks.push_back(static_cast<std::int64_t>(plan.pieces.size()));
         in_chunk = 0;

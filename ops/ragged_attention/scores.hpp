@@ -12,7 +12,7 @@ struct PairTerms {
   static constexpr int N = kLanes<Isa, T>;
   using V = Lanes<T, N>;
 
-  std::int64_t queries, keys, offset;  // the last key that causal query i sees is i + offset
+  std::int64_t queries, keys;
   bool causal, has_multiply, has_add, has_gate, has_dense, has_dropout;
   T scale;
   const std::uint8_t* buckets;      // [queries, keys]
@@ -21,11 +21,10 @@ struct PairTerms {
   const T* dense_end;
   Lookup<T> multiply, add, gate;
 
-  /// `memory` holds 3 * 256 aligned elements.
+  /// `memory` holds 3 kTableMemory aligned elements.
   PairTerms(const RaggedAttentionCall<T>& call, std::int64_t graph, std::int64_t head, T* memory) {
     queries = call.query_offsets[graph + 1] - call.query_offsets[graph];
     keys = call.key_offsets[graph + 1] - call.key_offsets[graph];
-    offset = keys - queries;
     causal = call.causal;
     has_multiply = call.multiply != nullptr;
     has_add = call.add != nullptr;
@@ -43,16 +42,14 @@ struct PairTerms {
                    : Lookup<T>{};
     };
     multiply = arrange(call.multiply, call.scale, memory);
-    add = arrange(call.add, T{1}, memory + 256);
-    gate = arrange(call.gate, T{1}, memory + 512);
+    add = arrange(call.add, T{1}, memory + kTableMemory);
+    gate = arrange(call.gate, T{1}, memory + 2 * kTableMemory);
   }
 
   /// Number of keys that query i sees.
-  std::int64_t visible(std::int64_t i) const {
-    if (!causal) return keys;
-    const std::int64_t seen = i + offset + 1;
-    return seen < 0 ? 0 : seen > keys ? keys : seen;
-  }
+  std::int64_t visible(std::int64_t i) const { return visible_keys(causal, queries, keys, i); }
+  /// What is seen of the tile that begins at query i and key j.
+  Seen seen(std::int64_t i, std::int64_t j) const { return {causal ? i + keys - queries + 1 - j : keys}; }
 
   /// Buckets of queries i to i + rows and of keys from `first` on, `columns` of which may be read; `spare` [rows,
   /// columns] serves the end of the plane. Where there are none, some memory that nobody reads.
@@ -102,9 +99,14 @@ struct PairVectors {
 
   [[gnu::always_inline]] bool has_gate() const { return kind.other() && with_gate; }
 
-  /// What multiplies the dot product q_i . k_j: scale, times the table's value.
-  [[gnu::always_inline]] V multiplier(const std::uint8_t* bucket) const {
-    return kind.multiply() ? multiply(bucket) : splat<N>(scale);
+  /// What multiplies the dot product q_i . k_j: scale, times the table's value. For row i of R: the rows of a pair are
+  /// looked up together. (i is a constant once the loop is unrolled.)
+  template <int R>
+  [[gnu::always_inline]] V multiplier_of(int i, const std::uint8_t* bucket, std::int64_t stride, V (&pair)[2]) const {
+    if (!kind.multiply()) return splat<N>(scale);
+    if (R == 1 || K::kSmall) return multiply(bucket + i * stride);
+    if (i % 2 == 0) multiply.two(bucket + i * stride, bucket + (i + 1) * stride, pair[0], pair[1]);
+    return pair[i % 2];
   }
   /// Logits of N keys: z = dot multiplier + add + dense, and -infinity from `seen` on.
   [[gnu::always_inline]] V logits(V dot, V factor, const std::uint8_t* bucket, const T* dense, IntLanes<T, N> key,

@@ -30,14 +30,21 @@ template <int Largest, class F>
   if (rows > r) f.template operator()<1>(r, r);
 }
 
-/// sum[r] = sum_d a[r, d] b[d, :] for R rows of a and one vector of columns of b.
+/// Where vector j of columns begins in a matrix [depth, columns] that is stored in panels of kColumnPad columns: rows
+/// that follow each other closely, however long they are, do not fall onto the same lines of the cache.
+template <class T>
+[[gnu::always_inline]] static inline const T* in_panels(const T* panels, std::int64_t depth, std::int64_t j) {
+  return panels + (j & -kColumnPad) * depth + (j & (kColumnPad - 1));
+}
+
+/// sum[r] = sum_d a[r, d] b[d, :] for R rows of a and one vector of columns of a panel.
 template <int N, int R, class T>
 [[gnu::always_inline]] static inline void dot_tile(const T* a, std::int64_t lda, std::int64_t depth, const T* b,
-                                                   std::int64_t ldb, Lanes<T, N> (&sum)[R]) {
+                                                   Lanes<T, N> (&sum)[R]) {
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) sum[r] = Lanes<T, N>{};
   for (std::int64_t d = 0; d < depth; ++d) {
-    const Lanes<T, N> row = load<N>(b + d * ldb);
+    const Lanes<T, N> row = load<N>(b + d * kColumnPad);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) sum[r] += a[r * lda + d] * row;
   }
@@ -59,6 +66,21 @@ template <int R, class F>
 
 /// Whether the rows of a product of a tile with a matrix are the tile's rows, that is queries, or its columns, keys.
 enum class Per { query, key };
+
+/// The part of a tile that is not masked: row r sees `keys` + r keys, if there are as many.
+struct Seen {
+  std::int64_t keys;
+  /// Keys of the last of rows up to `end`, of `count`.
+  [[gnu::always_inline]] std::int64_t before(std::int64_t end, std::int64_t count) const {
+    const std::int64_t seen = keys + end - 1;
+    return seen < 0 ? 0 : seen < count ? seen : count;
+  }
+  /// The first of `count` rows that sees a key.
+  [[gnu::always_inline]] std::int64_t first_row(std::int64_t key, std::int64_t count) const {
+    const std::int64_t row = key - keys + 1;
+    return row < 0 ? 0 : row < count ? row : count;
+  }
+};
 
 // R rows and C vectors of columns of the product.
 template <int N, int R, int C, Per Row, class T>
@@ -88,15 +110,17 @@ template <int N, int R, int C, Per Row, class T>
 // C vectors of columns, all rows: in tiles of about the same size, because one of a single row takes as long as one of
 // eight: its sum waits for itself.
 template <class Isa, int N, int C, Per Row, class T>
-[[gnu::noinline]] static void combine_columns(std::int64_t rows, const T* w, std::int64_t count, const T* m,
+[[gnu::noinline]] static void combine_columns(std::int64_t rows, const T* w, std::int64_t count, Seen seen, const T* m,
                                               std::int64_t ldm, bool add, const T* factor, T* out, std::int64_t ldo) {
   constexpr int most = kCombineRows<Isa, C>;
   const std::int64_t tiles = (rows + most - 1) / most;
   for (std::int64_t tile = 0, r = 0; tile < tiles; ++tile) {
     const std::int64_t height = (rows - r + tiles - tile - 1) / (tiles - tile);
+    const std::int64_t begin = Row == Per::query ? 0 : seen.first_row(r, count);
+    const std::int64_t end = Row == Per::query ? seen.before(r + height, count) : count;
     with_rows<most>(height, [&]<int R>() {
-      combine_tile<N, R, C, Row>(w + (Row == Per::query ? r * kStride : r), count, m, ldm, add,
-                                 factor ? factor + r : nullptr, out + r * ldo, ldo);
+      combine_tile<N, R, C, Row>(w + (Row == Per::query ? r * kStride : begin * kStride + r), end - begin,
+                                 m + begin * ldm, ldm, add, factor ? factor + r : nullptr, out + r * ldo, ldo);
     });
     r += height;
   }
@@ -104,17 +128,18 @@ template <class Isa, int N, int C, Per Row, class T>
 
 /// out[r, :] = sum over t < count of w(r, t) m[t, :]: rows of m, `width` long, a multiple of kWidthPad, weighted with
 /// elements of a tile of kStride: w[r, t] or, per key, w[t, r]. What is there is added, if asked; then the sum is
-/// multiplied by factor[r], if given.
+/// multiplied by factor[r], if given. What `seen` leaves out of the tile is 0, if it was written at all.
 template <class Isa, Per Row, class T>
-static void combine(std::int64_t rows, const T* w, std::int64_t count, const T* m, std::int64_t ldm, std::int64_t width,
-                    bool add, const T* factor, T* out, std::int64_t ldo) {
+static void combine(std::int64_t rows, const T* w, std::int64_t count, Seen seen, const T* m, std::int64_t ldm,
+                    std::int64_t width, bool add, const T* factor, T* out, std::int64_t ldo) {
   constexpr int N = kLanes<Isa, T>;
   std::int64_t c = 0;
   for (; c + 2 * N <= width; c += 2 * N)
-    combine_columns<Isa, N, 2, Row>(rows, w, count, m + c, ldm, add, factor, out + c, ldo);
-  if (c + N <= width) combine_columns<Isa, N, 1, Row>(rows, w, count, m + c, ldm, add, factor, out + c, ldo), c += N;
+    combine_columns<Isa, N, 2, Row>(rows, w, count, seen, m + c, ldm, add, factor, out + c, ldo);
+  if (c + N <= width)
+    combine_columns<Isa, N, 1, Row>(rows, w, count, seen, m + c, ldm, add, factor, out + c, ldo), c += N;
   if constexpr (N > kWidthPad)
-    if (c < width) combine_columns<Isa, kWidthPad, 1, Row>(rows, w, count, m + c, ldm, add, factor, out + c, ldo);
+    if (c < width) combine_columns<Isa, kWidthPad, 1, Row>(rows, w, count, seen, m + c, ldm, add, factor, out + c, ldo);
 }
 
 // ---- Moving rows
@@ -168,32 +193,33 @@ template <class Isa, class T>
 
 template <int N, class T>
 [[gnu::always_inline]] static inline void transpose_blocks(const T* from, std::int64_t stride, std::int64_t rows,
-                                                           std::int64_t width, T* to, std::int64_t ldo) {
-  for (std::int64_t r = 0; r < ldo; r += N)
+                                                           std::int64_t width, T* panels) {
+  for (std::int64_t r = 0; r < padded(rows, kColumnPad); r += N) {
+    T* to = panels + (r & -kColumnPad) * width + (r & (kColumnPad - 1));
     for (std::int64_t d = 0; d < width; d += N) {
       Lanes<T, N> block[N];
 #pragma GCC unroll 16
       for (int i = 0; i < N; ++i) block[i] = r + i < rows ? load<N>(from + (r + i) * stride + d) : Lanes<T, N>{};
       transpose<N, T>(block);
 #pragma GCC unroll 16
-      for (int i = 0; i < N; ++i) store(to + (d + i) * ldo + r, block[i]);
+      for (int i = 0; i < N; ++i) store(to + (d + i) * kColumnPad, block[i]);
     }
+  }
 }
 
-/// to[d, r] = from[r, d], with zeros for r from `rows` up to the multiple of kColumnPad that `ldo` is.
+/// to[d, r] = from[r, d] in panels, with zeros for r from `rows` up to a multiple of kColumnPad.
 template <class Isa, class T>
 [[gnu::noinline]] static void transpose_rows(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width,
-                                             T* to, std::int64_t ldo) {
+                                             T* to) {
   constexpr int N = kLanes<Isa, T>;
-  if (width % N == 0) return transpose_blocks<N>(from, stride, rows, width, to, ldo);
+  if (width % N == 0) return transpose_blocks<N>(from, stride, rows, width, to);
   if constexpr (N > 8)
-    if (width % 8 == 0) return transpose_blocks<8>(from, stride, rows, width, to, ldo);
+    if (width % 8 == 0) return transpose_blocks<8>(from, stride, rows, width, to);
   if constexpr (N > 4)
-    if (width % 4 == 0) return transpose_blocks<4>(from, stride, rows, width, to, ldo);
-  for (std::int64_t d = 0; d < width; ++d) {
-    for (std::int64_t r = 0; r < rows; ++r) to[d * ldo + r] = from[r * stride + d];
-    for (std::int64_t r = rows; r < ldo; ++r) to[d * ldo + r] = 0;
-  }
+    if (width % 4 == 0) return transpose_blocks<4>(from, stride, rows, width, to);
+  for (std::int64_t r = 0; r < padded(rows, kColumnPad); ++r)
+    for (std::int64_t d = 0; d < width; ++d)
+      to[(r & -kColumnPad) * width + d * kColumnPad + (r & (kColumnPad - 1))] = r < rows ? from[r * stride + d] : T{0};
 }
 
 /// Asks for one of `shares` parts of rows begin..end of a matrix, to be in the second-level cache when their turn

@@ -226,6 +226,7 @@ const RegisterCases cases([] {
                      {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 15, 31, 255}}),
       attention_case("one more than 64 slots",
                      {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 31, 63, 255}}),
+      attention_case("128 slots", {.queries = {21, 5}, .heads = 2, .multiply = true, .choice = {0, 63, 64, 126, 255}}),
       attention_case("graphs of different diameters",
                      {.queries = {3, 25, 7}, .heads = 2, .multiply = true, .gate = true, .choice = range(0, 70)}),
       attention_case("a table of one bucket",

@@ -26,14 +26,15 @@ struct Batch {
   RaggedAttentionOptions options;
 
   Batch(std::vector<std::int64_t> sizes, std::int64_t heads, std::int64_t kv_heads, std::int64_t width,
-        std::int64_t value_width, DType dtype)
-      : queries(Ragged::from_sizes(sizes)), keys(queries) {
-    for (const std::int64_t size : sizes) plane.offsets.push_back(plane.offsets.back() + size * size);
+        std::int64_t value_width, DType dtype, const std::vector<std::int64_t>& key_sizes = {})
+      : queries(Ragged::from_sizes(sizes)), keys(key_sizes.empty() ? queries : Ragged::from_sizes(key_sizes)) {
+    for (std::int64_t g = 0; g < queries.count(); ++g)
+      plane.offsets.push_back(plane.offsets.back() + queries.size(g) * keys.size(g));
     plane.values = Tensor::empty({plane.offsets.back()}, DType::uint8);
     for (std::int64_t p = 0; p < plane.values.numel(); ++p)
       plane.values.data<std::uint8_t>()[p] = static_cast<std::uint8_t>(p % 97 == 0 ? 255 : p * 7 % 23);
-    const std::int64_t n = queries.total();
-    for (const Shape& shape : {Shape{n, heads, width}, Shape{n, kv_heads, width}, Shape{n, kv_heads, value_width},
+    const std::int64_t n = queries.total(), m = keys.total();
+    for (const Shape& shape : {Shape{n, heads, width}, Shape{m, kv_heads, width}, Shape{m, kv_heads, value_width},
                                Shape{heads, 256}, Shape{heads, 256}, Shape{heads, 256}})
       inputs.push_back(uniform(shape, -1, 1, 10 + inputs.size()).to(dtype));
   }
@@ -142,12 +143,14 @@ TEST_CASE("ragged_attention: fast and plain kernels agree, also where long segme
   struct Size {
     std::vector<std::int64_t> sizes;
     std::int64_t heads, kv_heads, width, value_width;
+    std::vector<std::int64_t> keys = {};
   };
-  for (const Size& size :
-       {Size{{40, 300, 7}, 1, 1, 16, 8}, Size{{120, 33}, 4, 2, 12, 24}, Size{{25, 31, 18, 64, 65}, 2, 2, 8, 8}}) {
+  for (const Size& size : {Size{{40, 300, 7}, 1, 1, 16, 8}, Size{{120, 33}, 4, 2, 12, 24},
+                           Size{{25, 31, 18, 64, 65}, 2, 2, 8, 8}, Size{{230, 7}, 2, 1, 32, 32, {400, 9}},
+                           Size{{310, 7}, 1, 1, 32, 16, {170, 3}}, Size{{1, 2}, 4, 2, 8, 8, {150, 60}}}) {
     for (const bool causal : {false, true}) {
       for (const DType dtype : {DType::float32, DType::float64}) {
-        Batch batch(size.sizes, size.heads, size.kv_heads, size.width, size.value_width, dtype);
+        Batch batch(size.sizes, size.heads, size.kv_heads, size.width, size.value_width, dtype, size.keys);
         batch.options = {.causal = causal, .dropout = 0.25, .random = {.seed = 5, .stream = 6}};
         const std::vector<Tensor> expected = batch.plain();
         for (const Isa set : {Isa::baseline, Isa::avx2, Isa::avx512}) {
@@ -168,13 +171,16 @@ TEST_CASE("ragged_attention: fast and plain kernels agree, also where long segme
 TEST_CASE("ragged_attention: the bits of a cut segment do not depend on the number of threads") {
   const Restore restore;
   Batch batch({700, 3, 90}, 2, 2, 16, 16, DType::float32);
-  set_threads(1);
-  const std::vector<Tensor> expected = batch.fast();
-  CHECK(difference(expected[0], batch.plain()[0]) < 1e-5);
-  for (const int count : {2, 7}) {
-    set_threads(count);
-    const std::vector<Tensor> got = batch.fast();
-    for (std::size_t i = 0; i < got.size(); ++i) CHECK(bit_equal(got[i], expected[i]));
+  for (const bool causal : {false, true}) {
+    batch.options.causal = causal;
+    set_threads(1);
+    const std::vector<Tensor> expected = batch.fast();
+    CHECK(difference(expected[0], batch.plain()[0]) < 1e-5);
+    for (const int count : {2, 7}) {
+      set_threads(count);
+      const std::vector<Tensor> got = batch.fast();
+      for (std::size_t i = 0; i < got.size(); ++i) CHECK(bit_equal(got[i], expected[i]));
+    }
   }
 }
 
