@@ -8,6 +8,8 @@
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,26 +19,30 @@
 #include "core/parallel.hpp"
 #include "examples/common/main.hpp"
 #include "nn/language/files.hpp"
+#include "nn/text/tokenizer.hpp"
 
 namespace {
 
 using namespace atto;
 
 struct Arguments {
-  std::string model, prompt, logits, out;
+  std::string model, tokenizer, prompt, logits, out;
   Tokens ids, stop;
   GenerationOptions generation;
   int threads = 0;
   bool no_cache = false;
 };
 
-// The one place where texts become tokens and tokens texts.
-Tokens encode(const std::filesystem::path& model, const std::string& text) {
-  throw ValueError({.op = "generate",
-                    .argument = "--prompt",
-                    .got = '"' + text + '"',
-                    .expected = "token ids with --ids",
-                    .hint = "there is no tokeniser for " + model.string()});
+// The tokeniser of a prompt: the file that was named, or the one in the model's folder.
+Tokenizer tokenizer_of(const Arguments& a) {
+  const std::filesystem::path beside = std::filesystem::path(a.model) / "tokenizer.json";
+  if (a.tokenizer.empty() && !std::filesystem::exists(beside))
+    throw ValueError({.op = "generate",
+                      .argument = "--prompt",
+                      .got = "a text, and no " + beside.string(),
+                      .expected = "a tokenizer.json with --tokenizer, or token ids with --ids",
+                      .hint = {}});
+  return load_tokenizer(a.tokenizer.empty() ? beside : std::filesystem::path(a.tokenizer));
 }
 
 double seconds_now() {
@@ -59,7 +65,9 @@ void run_model(const Arguments& a) {
   const LanguageModel& model = *owned.model;
   fmt::print(stderr, "{}: {} layers, {} parameters, {} tokens in the vocabulary\n", a.model, model.options().layers,
              owned.root->parameter_count(), model.options().vocabulary);
-  const Tokens prompt = a.ids.empty() ? encode(a.model, a.prompt) : a.ids;
+  std::optional<Tokenizer> tokenizer;
+  if (a.ids.empty()) tokenizer = tokenizer_of(a);
+  const Tokens prompt = tokenizer ? tokenizer->encode(a.prompt, {.add_special = true}) : a.ids;
 
   std::string logits;
   if (!a.logits.empty()) {
@@ -81,7 +89,8 @@ void run_model(const Arguments& a) {
     if (text.size() == prompt.size()) first = seconds_now();
     if (!a.logits.empty())
       logits += logit_lines(static_cast<std::int64_t>(text.size()) - 1, text, text.size() - 1, row.reshape({1, -1}));
-    fmt::print("{}{}", text.size() == prompt.size() ? "" : ",", token);
+    if (tokenizer) fmt::print("{}", tokenizer->decode(std::span(&token, 1)));
+    else fmt::print("{}{}", text.size() == prompt.size() ? "" : ",", token);
     std::fflush(stdout);
     text.push_back(token);
   };
@@ -99,12 +108,15 @@ void run_model(const Arguments& a) {
   if (!a.logits.empty()) write_atomically(a.logits, logits);
   if (!a.out.empty()) {
     std::filesystem::create_directories(a.out);
-    const nlohmann::ordered_json result{{"model", a.model},
-                                        {"prompt", prompt},
-                                        {"tokens", added},
-                                        {"read_tokens_per_second", read_rate},
-                                        {"written_tokens_per_second", write_rate}};
-    write_atomically(std::filesystem::path(a.out) / "generated.json", result.dump(2) + "\n");
+    nlohmann::ordered_json result{{"model", a.model},
+                                  {"prompt", prompt},
+                                  {"tokens", added},
+                                  {"read_tokens_per_second", read_rate},
+                                  {"written_tokens_per_second", write_rate}};
+    if (tokenizer) result["text"] = tokenizer->decode(added);
+    // A text may end within a character.
+    const auto replace = nlohmann::ordered_json::error_handler_t::replace;
+    write_atomically(std::filesystem::path(a.out) / "generated.json", result.dump(2, ' ', false, replace) + "\n");
   }
 }
 
@@ -112,18 +124,20 @@ int run(int argc, char** argv) {
   Arguments a;
   GenerationOptions& generation = a.generation;
   SamplingOptions& sampling = generation.sampling;
-  CLI::App app{"Continues a text with a language model and prints the new tokens."};
+  CLI::App app{"Continues a text with a language model and prints what it adds."};
   app.footer(
       "Examples:\n"
+      "  generate --model llama --prompt 'To be, or not' --tokens 40\n"
       "  generate --model llama --ids 1,5,9 --greedy --tokens 12\n"
       "  generate --model llama --ids 1,5,9 --temperature 0.8 --top-p 0.95 --seed 3 --logits logits.csv");
   app.add_option("--model", a.model,
                  "Folder with config.json and safetensors files as Llama models are published in, or a file written by "
                  "this library")
       ->required();
-  auto* prompt = app.add_option("--prompt", a.prompt, "Text to continue");
-  auto* ids = app.add_option("--ids", a.ids, "The same as token ids, with commas between")->delimiter(',');
+  auto* prompt = app.add_option("--prompt", a.prompt, "Text to continue; prints text");
+  auto* ids = app.add_option("--ids", a.ids, "The same as token ids, with commas between; prints ids")->delimiter(',');
   prompt->excludes(ids);
+  app.add_option("--tokenizer", a.tokenizer, "The tokenizer.json for --prompt; empty: the one in the model's folder");
   app.add_option("--tokens", generation.tokens, "Most tokens to add")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);

@@ -6,6 +6,7 @@
 
 #include "nn/checkpoint.hpp"
 #include "nn/language/files.hpp"
+#include "nn/text/tokenizer.hpp"
 #include "tests/examples/program.hpp"
 #include "tests/nn/small_llama.hpp"
 
@@ -59,6 +60,22 @@ TEST_CASE("generate continues a published folder, with and without its cache, an
   }
 }
 
+TEST_CASE("generate continues a text with the tokeniser beside the model, or another") {
+  const TemporaryFolder folder;
+  write_small_llama(folder.path(), false);
+  const std::string model = "--model '" + folder.path().string() + "' --greedy --tokens 6 --prompt dbga";
+  const Result without = generate(model, folder);
+  CHECK(without.code == 2);
+  CHECK(without.output.find("--tokenizer") != std::string::npos);
+  character_tokenizer("abcdefg").save(folder / "tokenizer.json");
+  const std::string out = " --out '" + (folder / "out").string() + "'";
+  CHECK(generate(model + out, folder).output.find("dcgbdc\n") != std::string::npos);
+  CHECK(nlohmann::json::parse(read_file(folder / "out" / "generated.json"))["text"] == "dcgbdc");
+  const Result other = generate(model + " --tokenizer '" + (folder / "none.json").string() + "'", folder);
+  CHECK(other.code == 2);
+  CHECK(other.output.find("none.json") != std::string::npos);
+}
+
 TEST_CASE("generate reads the library's own files and repeats with its seed") {
   const TemporaryFolder folder;
   const Model root;
@@ -80,7 +97,7 @@ TEST_CASE("generate --help explains its options, and errors end with exit code 2
   const TemporaryFolder folder;
   const Result help = generate("--help", folder);
   CHECK(help.code == 0);
-  for (const char* option : {"--model", "--prompt", "--ids", "--tokens", "--greedy", "--temperature", "--top-k",
+  for (const char* option : {"--model", "--prompt", "--tokenizer", "--ids", "--tokens", "--greedy", "--temperature", "--top-k",
                              "--top-p", "--stop", "--seed", "--threads", "--logits", "--out", "--no-cache"}) {
     INFO(option);
     CHECK(help.output.find(option) != std::string::npos);
