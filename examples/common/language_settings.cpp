@@ -27,9 +27,10 @@ void choose_defaults(LanguageSettings& s) {
   choose(s.channels, I{64}, I{256});
   choose(s.heads, I{4}, I{8});
   choose(s.hidden, 4 * *s.channels, 4 * *s.channels);
-  choose(s.epochs, 4, 9);
-  choose(s.batch, I{16}, I{32});
+  choose(s.epochs, 6, 9);
+  choose(s.batch, I{8}, I{32});
   choose(s.lr, 3e-3, 3e-4);
+  choose(s.schedule, std::string("cosine"), std::string("constant"));
   if (s.threads == 0) s.threads = threads();
 }
 
@@ -42,7 +43,7 @@ TrainerOptions trainer_options(const LanguageSettings& s, std::uint64_t seed) {
           .weight_decay = s.weight_decay,
           .decoupled = true,
           .warmup = s.warmup,
-          .cosine = kSchedules.parse(s.schedule),
+          .cosine = kSchedules.parse(*s.schedule),
           .clip = s.clip,
           .seed = seed};
 }

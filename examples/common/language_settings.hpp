@@ -36,7 +36,7 @@ struct LanguageSettings {
   std::int64_t accumulate = 1;
   std::optional<double> lr;
   int warmup = 0;
-  std::string schedule = "constant";
+  std::optional<std::string> schedule;
   double weight_decay = 0.01;
   double clip = 1;
   std::uint64_t seed = 1;
