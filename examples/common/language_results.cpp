@@ -56,7 +56,7 @@ struct Measure {
   int decimals;
 };
 
-double nan_or(const std::optional<Agreement>& agreement, double Agreement::*share) {
+double percent(const std::optional<Agreement>& agreement, double Agreement::*share) {
   return agreement ? 100 * ((*agreement).*share) : MetricsRow::none;
 }
 
@@ -69,9 +69,11 @@ std::vector<Measure> measures(const LanguageText& text) {
       {"gap", "gap", [](const LanguageOutcome& o) { return o.gap(); }, 4}};
   if (text.optimum) {
     all.push_back({"agreement_across_clause", "agree across clause, %",
-                   [](const LanguageOutcome& o) { return nan_or(o.agreement, &Agreement::across_clause); }, 1});
+                   [](const LanguageOutcome& o) { return percent(o.agreement, &Agreement::across_clause); }, 1});
     all.push_back({"agreement_against_noun", "against nearer noun, %",
-                   [](const LanguageOutcome& o) { return nan_or(o.agreement, &Agreement::against_noun); }, 1});
+                   [](const LanguageOutcome& o) { return percent(o.agreement, &Agreement::against_noun); }, 1});
+    all.push_back({"agreement_probability", "p(right verb), %",
+                   [](const LanguageOutcome& o) { return percent(o.agreement, &Agreement::probability); }, 2});
   }
   all.push_back({"seconds_per_epoch", "s/epoch", [](const LanguageOutcome& o) { return o.seconds(); }, 1});
   return all;

@@ -77,17 +77,19 @@ Agreement measure_agreement(const LanguageModel& model, const Tokenizer& tokeniz
   const std::vector<double> for_right = log_likelihoods(model, right), for_wrong = log_likelihoods(model, wrong);
   Agreement result;
   std::int64_t clauses = 0, nouns = 0;
+  double probability = 0;
   for (std::size_t s = 0; s < right.size(); ++s) {
     const bool agrees = for_right[s] > for_wrong[s];
     ++result.clauses, clauses += agrees;
+    probability += 1 / (1 + std::exp(for_wrong[s] - for_right[s]));
     if (other_number[s]) ++result.nouns, nouns += agrees;
   }
-  const auto share = [](std::int64_t part, std::int64_t whole) {
-    return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole)
-                     : std::numeric_limits<double>::quiet_NaN();
+  const auto mean = [](double sum, std::int64_t count) {
+    return count > 0 ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
   };
-  result.across_clause = share(clauses, result.clauses);
-  result.against_noun = share(nouns, result.nouns);
+  result.across_clause = mean(static_cast<double>(clauses), result.clauses);
+  result.against_noun = mean(static_cast<double>(nouns), result.nouns);
+  result.probability = mean(probability, result.clauses);
   return result;
 }
 

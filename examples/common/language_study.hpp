@@ -48,12 +48,13 @@ std::vector<MetricsRow> train_language_model(const Model& root, Trainer& trainer
 std::vector<double> log_likelihoods(const LanguageModel& model, const std::vector<Tokens>& documents,
                                     std::size_t batch = 64);
 
-/// How often a model finds a sentence of agreement_grammar() likelier than the same with its main verb in the other
-/// number (as Linzen et al. 2016 ask).
+/// Sentences of agreement_grammar() against the same with their main verb in the other number (as Linzen et al. 2016
+/// ask). NaN where there is no sentence to ask about.
 struct Agreement {
   double across_clause =
-      0;                    ///< share of the sentences with a clause between subject and verb; NaN where there are none
+      0;  ///< share of sentences, with a clause between subject and verb, of which the right is likelier
   double against_noun = 0;  ///< share of those in which the noun next to the verb has another number than the subject
+  double probability = 0;   ///< mean p(right) / (p(right) + p(wrong)), of all with a clause
   std::int64_t clauses = 0, nouns = 0;  ///< how many sentences that are
 };
 /// Over the first `most` different sentences with a clause.

@@ -86,10 +86,9 @@ LanguageText text_of_grammar(const std::string& name, const Grammar& grammar, co
     nats = surprisal / tokens;
     return tokens;
   };
-  add(sentences.train, optimum.train);
-  const double valid_tokens = add(sentences.valid, optimum.valid);
+  const double tokens = add(sentences.train, optimum.train) + add(sentences.valid, optimum.valid);
   const auto train = static_cast<double>(sentences.train.size()), valid = static_cast<double>(sentences.valid.size());
-  optimum.expected = grammar.expect("sentence").entropy * valid / valid_tokens;
+  optimum.expected = grammar.expect("sentence").entropy * (train + valid) / tokens;
   for (const Grammar::Text& sentence : sentences.valid) optimum.sentences.push_back(sentence.text);
   LanguageText result{.name = name,
                       .tokenizer = tokenizer,

@@ -17,8 +17,8 @@ namespace atto::examples {
 /// What is known of generated sentences, in nats per token that a model predicts. A sentence is a document of its own,
 /// so that a model sees all that its tokens depend on.
 struct Optimum {
-  double train = 0, valid = 0;  ///< of these very texts: -ln p(text) / tokens
-  double expected = 0;          ///< of the grammar: entropy of a sentence / mean tokens of the validation sentences
+  double train = 0, valid = 0;         ///< of these very texts: -ln p(text) / tokens
+  double expected = 0;                 ///< of the grammar: entropy of a sentence / mean tokens of these
   std::vector<std::string> sentences;  ///< of the validation part
 };
 

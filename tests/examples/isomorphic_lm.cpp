@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::string kTiny =
-    " --characters 1500 --length 96 --layers 2 --channels 16 --heads 2 --hidden 32 --epochs 2 --batch 8 --seeds 2 "
+    " --characters 800 --length 96 --layers 2 --channels 16 --heads 2 --hidden 32 --epochs 2 --batch 8 --seeds 2 "
     "--seed 4";
 
 Result compare(const std::string& arguments, const TemporaryFolder& folder) {

@@ -39,8 +39,8 @@ TEST_CASE("language text: the floor is the surprisal of the tokens that are pred
     const LanguageText text = load_text(s);
     REQUIRE(text.optimum);
     double nats = 0, targets = 0;
-    Grammar grammar = agreement_grammar(s.depth, s.relative);
-    for (const Grammar::Text& sentence : draw_sentences(grammar, *s.characters, s.seed).valid) {
+    const Sentences sentences = draw_sentences(agreement_grammar(s.depth, s.relative), *s.characters, s.seed);
+    for (const Grammar::Text& sentence : sentences.valid) {
       nats += sentence.surprisal;
       targets += static_cast<double>(text.tokenizer.encode(sentence.text).size()) - 1;
     }
@@ -176,7 +176,25 @@ TEST_CASE("language study: questions about agreement change the main verb alone"
   // An untrained model prefers the shorter sentence: it finds as many right as have a plural subject, about half.
   CHECK(agreement.across_clause > 0.2);
   CHECK(agreement.across_clause < 0.8);
+  CHECK(agreement.probability > 0);
+  CHECK(agreement.probability < 1);
   CHECK(std::isnan(measure_agreement(model, text.tokenizer, {"the dog sleeps .\n"}).across_clause));
+
+  // Each sentence is asked about once, and those without a clause are not.
+  const std::vector<std::string> asked{"the dog that sings sleeps .\n", "the dogs that the cat sees swim .\n"};
+  std::vector<Tokens> right, wrong;
+  for (const std::string& sentence : asked) {
+    right.push_back(text.tokenizer.encode(sentence));
+    wrong.push_back(text.tokenizer.encode(with_wrong_number(sentence)));
+  }
+  const std::vector<double> r = log_likelihoods(model, right), w = log_likelihoods(model, wrong);
+  const Agreement two = measure_agreement(model, text.tokenizer, {asked[0], asked[0], asked[1], "the dog swims .\n"});
+  CHECK(two.clauses == 2);
+  CHECK(two.nouns == 1);
+  CHECK(two.across_clause == ((r[0] > w[0] ? 0.5 : 0) + (r[1] > w[1] ? 0.5 : 0)));
+  CHECK(two.against_noun == (r[1] > w[1] ? 1 : 0));
+  CHECK(two.probability ==
+        Approx((1 / (1 + std::exp(w[0] - r[0])) + 1 / (1 + std::exp(w[1] - r[1]))) / 2).epsilon(1e-9));
 }
 
 }  // namespace atto::test
