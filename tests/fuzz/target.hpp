@@ -29,7 +29,7 @@ struct Target {
 std::span<const Target> targets();
 
 namespace detail {
-extern const Target kTu, kAqSol, kCora, kFolds, kSafetensors, kWeights, kCheckpoint, kMetrics, kSettings, kCache;
+extern const Target kTu, kAqSol, kCora, kFolds, kSafetensors, kWeights, kCheckpoint, kMetrics, kSettings, kCache, kTokenizer;
 }
 
 /// True when f returns; false when it throws the error that a file deserves.

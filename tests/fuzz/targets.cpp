@@ -10,8 +10,8 @@ namespace fs = std::filesystem;
 
 std::span<const Target> targets() {
   using namespace detail;
-  static const std::array all{kTu,      kAqSol,      kCora,    kFolds,    kSafetensors,
-                              kWeights, kCheckpoint, kMetrics, kSettings, kCache};
+  static const std::array all{kTu,         kAqSol,   kCora,     kFolds, kSafetensors, kWeights,
+                              kCheckpoint, kMetrics, kSettings, kCache, kTokenizer};
   return all;
 }
 
