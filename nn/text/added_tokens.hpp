@@ -30,8 +30,9 @@ class AddedTokens {
   const AddedToken* find(std::string_view content) const;
   const AddedToken* find(std::int32_t id) const;
 
-  /// Calls each(begin, end, token) for what stands in `text` and, with nullptr, for what lies between, in order. Text of
-  /// special tokens counts as ordinary text unless `special`. `normalised` chooses which of the two kinds to look for.
+  /// Calls each(begin, end, token) for what stands in `text` and, with nullptr, for what lies between, in order. Text
+  /// of special tokens counts as ordinary text unless `special`. `normalised` chooses which of the two kinds to look
+  /// for.
   template <class Each>
   void stretches(std::string_view text, bool normalised, bool special, Each&& each) const {
     std::size_t covered = 0, from = 0;

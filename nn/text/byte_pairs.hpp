@@ -12,8 +12,8 @@
 namespace atto::text {
 
 /// Cuts a word into tokens (Sennrich et al. 2016): begin with its characters; as long as two neighbours are a pair of
-/// the list, merge the pair that stands first in the list, the leftmost of several. Without merges it is a vocabulary of
-/// characters.
+/// the list, merge the pair that stands first in the list, the leftmost of several. Without merges it is a vocabulary
+/// of characters.
 class BytePairs {
  public:
   struct Merge {

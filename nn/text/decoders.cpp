@@ -23,7 +23,10 @@ void byte_level(std::string& token, bool) {
 
 void byte_fallback(std::string& token, bool) {
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
   };
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return;
   const int high = digit(token[3]), low = digit(token[4]);
@@ -52,7 +55,8 @@ Decoder read_metaspace(const Node& node) {
   const Regex mark = Regex::literal(node.string("replacement", "\u2581"));
   const bool prepended =
       node.string("prepend_scheme", node.boolean("add_prefix_space", true) ? "always" : "never") != "never";
-  // The mark that was put before the text goes. (Where words are not cut apart, others drop all marks of the first token.)
+  // The mark that was put before the text goes. (Where words are not cut apart, others drop all marks of the first
+  // token.)
   return each([mark, prepended](std::string& token, bool first) {
     std::size_t skip = 0;
     if (const auto match = mark.find(token, 0); first && prepended && match && match->begin == 0) skip = match->end;

@@ -89,6 +89,8 @@ nlohmann::json parse_json(std::string_view text, const std::string& file) {
     return nlohmann::json::parse(text.begin(), text.end(), check);
   } catch (const nlohmann::json::parse_error& error) {
     throw FileError(file, "byte " + std::to_string(error.byte), "is not valid JSON", "is this a tokenizer.json?");
+  } catch (const nlohmann::json::out_of_range&) {
+    throw FileError(file, {}, "holds a number that is too large for any use");
   }
 }
 

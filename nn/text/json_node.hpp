@@ -46,8 +46,8 @@ class Node {
   std::string place_;
 };
 
-/// The document in `text`. FileError where it is not JSON, gives a key of one object twice, or is nested deeper than 32:
-/// such a file would cost much more memory than its bytes.
+/// The document in `text`. FileError where it is not JSON, gives a key of one object twice, or is nested deeper than
+/// 32: such a file would cost much more memory than its bytes.
 nlohmann::json parse_json(std::string_view text, const std::string& file);
 
 }  // namespace atto::text

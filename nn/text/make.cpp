@@ -18,8 +18,8 @@ Tokenizer make_tokenizer(const Description& description) {
   json vocabulary = json::object(), merges = json::array(), added = json::array();
   for (const std::string& token : description.tokens) vocabulary[token] = vocabulary.size();
   for (const auto& [left, right] : description.merges)
-    merges.push_back(json::array({description.tokens[static_cast<std::size_t>(left)],
-                                  description.tokens[static_cast<std::size_t>(right)]}));
+    merges.push_back(json::array(
+        {description.tokens[static_cast<std::size_t>(left)], description.tokens[static_cast<std::size_t>(right)]}));
   std::size_t next = vocabulary.size();
   for (const std::string& content : description.special) {
     const auto found = vocabulary.find(content);

@@ -21,8 +21,8 @@ bool in(char32_t point, char32_t first, char32_t count) {
 
 unsigned char class_of(char32_t point) {
   const auto ranges = combining_classes();
-  const auto found = std::partition_point(ranges.begin(), ranges.end(),
-                                          [&](const ClassRange& range) { return range.last < point; });
+  const auto found =
+      std::partition_point(ranges.begin(), ranges.end(), [&](const ClassRange& range) { return range.last < point; });
   return found != ranges.end() && found->first <= point ? found->combining_class : 0;
 }
 
@@ -43,8 +43,7 @@ char32_t composed(char32_t first, char32_t second) {
     return first + (second - kTail);
   static const std::unordered_map<std::uint64_t, char32_t> pairs = [] {
     std::unordered_map<std::uint64_t, char32_t> map;
-    for (const Pair& pair : composing_pairs())
-      map.emplace((std::uint64_t{pair.first} << 32) | pair.second, pair.whole);
+    for (const Pair& pair : composing_pairs()) map.emplace((std::uint64_t{pair.first} << 32) | pair.second, pair.whole);
     return map;
   }();
   const auto found = pairs.find((std::uint64_t{first} << 32) | second);

@@ -77,8 +77,7 @@ void check_absent(const Node& node, std::initializer_list<const char*> keys, con
         value->refuse("is " + value->json().dump(-1, ' ', true).substr(0, 60) + ", which is not supported", hint);
 }
 
-std::vector<AddedToken> read_added(const Node& document, const std::vector<std::string>& vocabulary,
-                                   const json& ids) {
+std::vector<AddedToken> read_added(const Node& document, const std::vector<std::string>& vocabulary, const json& ids) {
   std::vector<AddedToken> tokens;
   std::unordered_set<std::string> contents;
   std::unordered_set<std::int32_t> used;
@@ -150,8 +149,8 @@ void read_post_processor(const Node& node, Parts& parts) {
 bool is_byte_level(const json& splitter) {
   if (!splitter.is_object()) return false;
   if (splitter["type"] == "ByteLevel") return true;
-  return splitter["type"] == "Sequence" && std::any_of(splitter["pretokenizers"].begin(),
-                                                       splitter["pretokenizers"].end(), is_byte_level);
+  return splitter["type"] == "Sequence" &&
+         std::any_of(splitter["pretokenizers"].begin(), splitter["pretokenizers"].end(), is_byte_level);
 }
 
 }  // namespace
@@ -193,9 +192,9 @@ std::shared_ptr<const Parts> read_parts(const json& document, const std::string&
   check_gaps(root, largest, vocabulary.json().size() + added.size());
   std::shared_ptr<Parts> parts;
   try {
-    parts = std::make_shared<Parts>(read_normaliser(part("normalizer")), std::move(added),
-                                    read_splitter(part("pre_tokenizer")), options, std::move(tokens),
-                                    std::move(merges));
+    parts =
+        std::make_shared<Parts>(read_normaliser(part("normalizer")), std::move(added),
+                                read_splitter(part("pre_tokenizer")), options, std::move(tokens), std::move(merges));
   } catch (const ValueError& error) {
     model.refuse(error.what());
   }

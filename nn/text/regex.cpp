@@ -66,9 +66,9 @@ Regex::Regex(std::string_view pattern) {
   pcre2_set_bsr(context.get(), PCRE2_BSR_UNICODE);
   int error = 0;
   PCRE2_SIZE place = 0;
-  pcre2_code* compiled = pcre2_compile(units(translated), translated.size(),
-                                       PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error,
-                                       &place, context.get());
+  pcre2_code* compiled =
+      pcre2_compile(units(translated), translated.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error, &place, context.get());
   if (compiled == nullptr) throw PatternError(message_of(error) + " (at byte " + std::to_string(place) + ")");
   code_ = std::make_shared<const Code>(compiled);
   // Without a compiler to machine code (unsupported processor, forbidden by the system) patterns are interpreted.
@@ -91,8 +91,8 @@ std::optional<Regex::Match> Regex::find(std::string_view text, std::size_t from)
   const std::size_t steps = 1'000'000 + std::min<std::size_t>(text.size(), 100'000'000) * 16;
   pcre2_set_match_limit(scratch.context, static_cast<std::uint32_t>(steps));
   // The caller vouches for the text: checking it again at every match would take quadratic time.
-  int found = pcre2_match(code_->code, units(text), text.size(), from, PCRE2_NO_UTF_CHECK, scratch.data,
-                          scratch.context);
+  int found =
+      pcre2_match(code_->code, units(text), text.size(), from, PCRE2_NO_UTF_CHECK, scratch.data, scratch.context);
   if (found == PCRE2_ERROR_JIT_STACKLIMIT)
     found = pcre2_match(code_->code, units(text), text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, scratch.data,
                         scratch.context);

@@ -21,9 +21,9 @@ class PatternError : public std::exception {
   std::string reason_;
 };
 
-/// A compiled pattern (PCRE2, with Unicode classes). Patterns are read in the dialect of Oniguruma, in which these files
-/// are written; where the two differ in meaning the pattern is translated (from_oniguruma) or refused. A copy shares the
-/// compiled pattern; any number of threads may search at once.
+/// A compiled pattern (PCRE2, with Unicode classes). Patterns are read in the dialect of Oniguruma, in which these
+/// files are written; where the two differ in meaning the pattern is translated (from_oniguruma) or refused. A copy
+/// shares the compiled pattern; any number of threads may search at once.
 class Regex {
  public:
   /// Throws PatternError where `pattern` is not one, is longer than 65536 bytes, or means something else in PCRE2.
@@ -34,8 +34,8 @@ class Regex {
   struct Match {
     std::size_t begin, end;
   };
-  /// The leftmost match in `text`, which must be valid UTF-8, that begins at `from` or behind; what stands before `from`
-  /// is seen by looking back. ValueError where the search takes more than 10^6 + 16 size steps from one place.
+  /// The leftmost match in `text`, which must be valid UTF-8, that begins at `from` or behind; what stands before
+  /// `from` is seen by looking back. ValueError where the search takes more than 10^6 + 16 size steps from one place.
   std::optional<Match> find(std::string_view text, std::size_t from) const;
 
   /// Calls each(begin, end, matched) for the matches in `text` and for what lies between them, in order and without

@@ -62,7 +62,8 @@ class Translation {
         if (std::string_view("bBhHGKXNOCyYQEgkPcMo").find(c) != std::string_view::npos)
           refuse("\\" + std::string(1, c));
         copy(2);
-        if (ahead("{") && (c == 'p' || c == 'P' || c == 'x')) copy(std::min(pattern_.find('}', at_), pattern_.size() - 1) + 1 - at_);
+        if (ahead("{") && (c == 'p' || c == 'P' || c == 'x'))
+          copy(std::min(pattern_.find('}', at_), pattern_.size() - 1) + 1 - at_);
     }
   }
   void code_unit() {

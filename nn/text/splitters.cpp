@@ -26,8 +26,7 @@ Behaviour read_behaviour(const Node& node) {
        {"Contiguous", Behaviour::contiguous}}};
   for (const auto& [name, behaviour] : names)
     if (node.string() == name) return behaviour;
-  node.refuse("is " + in_quotes(node.string()),
-              "Isolated, Removed, MergedWithPrevious, MergedWithNext or Contiguous");
+  node.refuse("is " + in_quotes(node.string()), "Isolated, Removed, MergedWithPrevious, MergedWithNext or Contiguous");
 }
 
 // Whether a stretch joins the one before it, by whether that and this one are matches.
@@ -96,8 +95,7 @@ Splitter read_metaspace(const Node& node) {
   std::size_t length = 0;
   if (!mark.empty()) report::next_code_point(mark, length);
   if (mark.empty() || length != mark.size()) node.refuse("has a replacement that is not one character");
-  const std::string scheme =
-      node.string("prepend_scheme", node.boolean("add_prefix_space", true) ? "always" : "never");
+  const std::string scheme = node.string("prepend_scheme", node.boolean("add_prefix_space", true) ? "always" : "never");
   if (scheme != "always" && scheme != "first" && scheme != "never")
     node.refuse("has the prepend_scheme " + in_quotes(scheme), "always, first or never");
   Splitter cut;

@@ -20,8 +20,8 @@ using text::AddedToken;
 using text::Parts;
 using text::Piece;
 
-// Turns words into ids. A word that came before is copied from where its tokens already stand: the cache costs one entry
-// for each different word of one text, and needs no lock.
+// Turns words into ids. A word that came before is copied from where its tokens already stand: the cache costs one
+// entry for each different word of one text, and needs no lock.
 class Words {
  public:
   Words(const text::BytePairs& model, std::string_view whole, std::vector<std::int32_t>& ids)
@@ -65,8 +65,8 @@ class Words {
     const bool valid = text::first_invalid(character) != 0;
     std::string where;
     // A stage that rewrites its text loses the place; most tokenisers that lack characters have none.
-    const bool in_text = std::greater_equal<>()(word.data(), whole_.data()) &&
-                         std::less<>()(word.data(), whole_.data() + whole_.size());
+    const bool in_text =
+        std::greater_equal<>()(word.data(), whole_.data()) && std::less<>()(word.data(), whole_.data() + whole_.size());
     if (in_text) where = fmt::format(" at byte {}", static_cast<std::size_t>(word.data() - whole_.data()) + place);
     throw ValueError({.op = "Tokenizer::encode",
                       .argument = "text",

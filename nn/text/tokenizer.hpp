@@ -78,14 +78,15 @@ class Tokenizer {
 /// Reads a tokenizer.json of the BPE kind that anybody may have written (GPT-2, Llama-2 and -3, Qwen, SmolLM, those of
 /// save). FileError names the place in the file and the reason: what it asks for and is not supported (other models,
 /// dropout, prefixes and suffixes of subwords, truncation, padding, stages that text/stages.hpp does not list), tokens,
-/// ids or merges that do not fit together, ids that leave too many gaps. No memory is taken that the file does not fill.
+/// ids or merges that do not fit together, ids that leave too many gaps. No memory is taken that the file does not
+/// fill.
 Tokenizer load_tokenizer(const std::filesystem::path& path);
 
 /// The 256 bytes, the id of each its value, then the special tokens. Takes any text.
 Tokenizer byte_tokenizer(const std::vector<std::string>& special = {});
 
 struct CharacterOptions {
-  std::string unknown{};                ///< the special token for characters that were not seen; empty: they are an error
+  std::string unknown{};  ///< the special token for characters that were not seen; empty: they are an error
   std::vector<std::string> special{};  ///< further special tokens
 };
 /// The characters (code points) of `text` in Unicode's order, then `unknown` and the special tokens. ValueError naming

@@ -36,10 +36,9 @@ class Words {
   void add(std::string_view text) {
     text::valid_stretches(text, [&](std::string_view stretch, bool valid) {
       if (!valid) return add_word(stretch);
-      special_.stretches(stretch, false, true,
-                         [&](std::size_t begin, std::size_t end, const text::AddedToken* token) {
-                           if (token == nullptr) cut(stretch.substr(begin, end - begin));
-                         });
+      special_.stretches(stretch, false, true, [&](std::size_t begin, std::size_t end, const text::AddedToken* token) {
+        if (token == nullptr) cut(stretch.substr(begin, end - begin));
+      });
     });
   }
 
@@ -126,9 +125,7 @@ class Pairs {
   struct Candidate {
     std::int64_t count;
     std::uint64_t pair;
-    bool operator<(const Candidate& other) const {
-      return std::tie(count, other.pair) < std::tie(other.count, pair);
-    }
+    bool operator<(const Candidate& other) const { return std::tie(count, other.pair) < std::tie(other.count, pair); }
   };
   struct Entry {
     std::int64_t count = 0;
@@ -236,7 +233,8 @@ Tokenizer train_byte_pairs(std::span<const std::string_view> texts, const BytePa
     if (is_new) tokens.push_back(std::move(joined));
     if (!best->again) description.merges.push_back({best->left, best->right});
     pairs.merge(*best, entry->second);
-    if (options.progress) options.progress(static_cast<std::int64_t>(tokens.size()) - begin, options.vocabulary_size - begin);
+    if (options.progress)
+      options.progress(static_cast<std::int64_t>(tokens.size()) - begin, options.vocabulary_size - begin);
   }
   return text::make_tokenizer(description);
 }

@@ -29,7 +29,8 @@ struct Target {
 std::span<const Target> targets();
 
 namespace detail {
-extern const Target kTu, kAqSol, kCora, kFolds, kSafetensors, kWeights, kCheckpoint, kMetrics, kSettings, kCache, kTokenizer;
+extern const Target kTu, kAqSol, kCora, kFolds, kSafetensors, kWeights, kCheckpoint, kMetrics, kSettings, kCache,
+    kTokenizer;
 }
 
 /// True when f returns; false when it throws the error that a file deserves.

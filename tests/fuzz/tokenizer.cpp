@@ -31,7 +31,8 @@ bool run(std::string_view input) {
   for (const EncodeOptions options : {EncodeOptions{}, EncodeOptions{.parse_special = true, .add_special = true}}) {
     const std::vector<std::int32_t> ids = encode(read[0], options);
     require(ids == encode(read[1], options), "a copy gives other ids");
-    for (const std::int32_t id : ids) require(id >= 0 && id < read[0].vocabulary_size(), "an id outside the vocabulary");
+    for (const std::int32_t id : ids)
+      require(id >= 0 && id < read[0].vocabulary_size(), "an id outside the vocabulary");
     require(read[0].decode(ids) == read[1].decode(ids), "a copy gives another text");
   }
   return true;

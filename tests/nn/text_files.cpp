@@ -45,6 +45,7 @@ TEST_CASE("tokenizer file: damage and nonsense are refused with place and reason
       {R"({"model":)" + deep, "nested deeper than 32"},
       {"{\"a\xff\":1}", "not valid JSON"},
       {R"({"model":1,"model":2})", "gives the key \"model\" of one object twice"},
+      {R"({"model":1e999})", "a number that is too large"},
       {R"({"models":1})", "unknown key \"models\""},
       {R"({"model":{"type":"Unigram"}})", "model: is a model of type \"Unigram\""},
       {R"({"model":{"type":3}})", "model.type: is no string"},
@@ -87,7 +88,8 @@ TEST_CASE("tokenizer file: damage and nonsense are refused with place and reason
 TEST_CASE("tokenizer file: added tokens and templates that do not fit are refused") {
   const auto added = [](const std::string& tokens) { return with(R"("added_tokens":[)" + tokens + "]"); };
   const auto single = [](const std::string& parts, const std::string& tokens) {
-    return with(R"("post_processor":{"type":"TemplateProcessing","single":[)" + parts + R"(],"special_tokens":{)" + tokens + "}}");
+    return with(R"("post_processor":{"type":"TemplateProcessing","single":[)" + parts + R"(],"special_tokens":{)" +
+                tokens + "}}");
   };
   const std::string text = R"({"Sequence":{"id":"A"}})", special = R"({"SpecialToken":{"id":"s"}})";
   all_refused({
@@ -116,14 +118,18 @@ TEST_CASE("tokenizer file: added tokens and templates that do not fit are refuse
 TEST_CASE("tokenizer file: stages that are not supported are named") {
   const auto split = [](const std::string& rest) { return with(R"("pre_tokenizer":{"type":"Split",)" + rest + "}"); };
   all_refused({
-      {with(R"("normalizer":{"type":"Lowercase"})"), "normalizer: is a normalizer of type \"Lowercase\", which is not supported"},
-      {with(R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFKC"}]})"), "normalizers[1]: is a normalizer of type \"NFKC\""},
+      {with(R"("normalizer":{"type":"Lowercase"})"),
+       "normalizer: is a normalizer of type \"Lowercase\", which is not supported"},
+      {with(R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFKC"}]})"),
+       "normalizers[1]: is a normalizer of type \"NFKC\""},
       {with(R"("normalizer":{"type":"NFC","form":1})"), "unknown key \"form\""},
       {with(R"("normalizer":3)"), "normalizer: is no object"},
       {with(R"("pre_tokenizer":{"type":"BertPreTokenizer"})"), "pre-tokeniser of type \"BertPreTokenizer\""},
       {with(R"("pre_tokenizer":{"type":"Metaspace","replacement":"__"})"), "not one character"},
-      {with(R"("pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"last"})"), "prepend_scheme \"last\""},
-      {split(R"("pattern":{"Regex":"("},"behavior":"Isolated","invert":false)"), "pattern.Regex: the pattern \"(\" missing closing parenthesis"},
+      {with(R"("pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"last"})"),
+       "prepend_scheme \"last\""},
+      {split(R"("pattern":{"Regex":"("},"behavior":"Isolated","invert":false)"),
+       "pattern.Regex: the pattern \"(\" missing closing parenthesis"},
       {split(R"("pattern":{"Regex":"\\b"},"behavior":"Isolated")"), "uses \\b"},
       {split(R"("pattern":{"Regex":1},"behavior":"Isolated")"), "pattern.Regex: is no string"},
       {split(R"("pattern":{},"behavior":"Isolated")"), "is not one String or one Regex"},
@@ -135,7 +141,8 @@ TEST_CASE("tokenizer file: stages that are not supported are named") {
 }
 
 TEST_CASE("tokenizer file: what older files leave out") {
-  const Tokenizer tokenizer = tokenizer_of(R"({"model":{"dropout":null,"unk_token":"","continuing_subword_prefix":"","end_of_word_suffix":"",
+  const Tokenizer tokenizer =
+      tokenizer_of(R"({"model":{"dropout":null,"unk_token":"","continuing_subword_prefix":"","end_of_word_suffix":"",
     "fuse_unk":false,"vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[]}})");
   CHECK(tokenizer.encode("abb") == Ids{2, 1});
   CHECK(tokenizer.decode(Ids{2, 1}) == "ab b");  // no decoder: blanks between the tokens
@@ -163,8 +170,17 @@ TEST_CASE("tokenizer file: an added token is taken as its flags say") {
   CHECK(tokenizer(R"(,"single_word":true)").encode("a<t> <t>") == Ids{0, 2, 3, 4, 1, 5});
 }
 
+TEST_CASE("tokenizer file: what is put before a text is not put behind a token in it") {
+  const Tokenizer tokenizer = tokenizer_of(file_of(
+      R"({"a":0,"_":1})", "[]", {},
+      R"("pre_tokenizer":{"type":"Metaspace","replacement":"_","prepend_scheme":"first"},"added_tokens":[{"id":2,"content":"<t>"}])"));
+  CHECK(tokenizer.encode("a<t>a") == Ids{1, 0, 2, 0});
+  CHECK(tokenizer.encode("<t>a a") == Ids{2, 0, 1, 0});
+}
+
 TEST_CASE("tokenizer file: an added token stands for itself whatever the decoder does") {
-  const Tokenizer tokenizer = tokenizer_of(file_of(R"({"a":0,"Ġ":1})", "[]", {},
+  const Tokenizer tokenizer = tokenizer_of(file_of(
+      R"({"a":0,"Ġ":1})", "[]", {},
       R"("pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},"decoder":{"type":"ByteLevel"},"added_tokens":[{"id":2,"content":"é"}])"));
   CHECK(tokenizer.encode("a é") == Ids{0, 1, 2});
   CHECK(tokenizer.decode(Ids{0, 1, 2}) == "a é");

@@ -1,11 +1,10 @@
-#include "nn/text/regex.hpp"
-
 #include <vector>
 
 #include "core/error.hpp"
 #include "nn/report/utf8.hpp"
 #include "nn/text/byte_alphabet.hpp"
 #include "nn/text/nfc.hpp"
+#include "nn/text/regex.hpp"
 #include "nn/text/stages.hpp"
 #include "nn/text/valid_utf8.hpp"
 #include "tests/support/errors.hpp"
@@ -53,12 +52,14 @@ TEST_CASE("regex: stretches between matches, empty matches, looking back") {
   CHECK(parts("", "ab") == Parts{"", "[a]", "", "[b]", ""});
   CHECK(parts("^x$", "x\nx\nxx") == Parts{"x", "[\n]", "x", "[\nxx]"});
   Parts found;
-  Regex::literal("").stretches("ab", [&](std::size_t, std::size_t, bool matched) { found.push_back(matched ? "m" : "u"); });
+  Regex::literal("").stretches("ab",
+                               [&](std::size_t, std::size_t, bool matched) { found.push_back(matched ? "m" : "u"); });
   CHECK(found == Parts{"u"});
 }
 
 TEST_CASE("regex: what the dialects mean differently is translated") {
-  CHECK(parts(R"(\s)", utf8(U"\u180e\u00a0\u0085")) == Parts{"[" + utf8(U"\u180e") + "]", utf8(U"\u00a0"), utf8(U"\u0085")});
+  CHECK(parts(R"(\s)", utf8(U"\u180e\u00a0\u0085")) ==
+        Parts{"[" + utf8(U"\u180e") + "]", utf8(U"\u00a0"), utf8(U"\u0085")});
   CHECK(parts(R"([\s])", utf8(U"\u180e\u3000")) == Parts{"[" + utf8(U"\u180e") + "]", utf8(U"\u3000")});
   CHECK(parts(R"(\w+)", utf8(U"e\u0301\u203f_1 \u00b2")) == Parts{utf8(U"e\u0301\u203f_1"), "[ ]", utf8(U"\u00b2")});
   CHECK(parts(R"(\W|[\w])", "a-") == Parts{"a", "-"});
@@ -110,14 +111,16 @@ TEST_CASE("regex: a search that does not end soon is an error, a long text is no
 TEST_CASE("utf8: stretches of text and of other bytes") {
   const auto cut = [](std::string_view text) {
     Parts found;
-    text::valid_stretches(text, [&](std::string_view part, bool valid) { found.push_back((valid ? "+" : "-") + std::string(part)); });
+    text::valid_stretches(
+        text, [&](std::string_view part, bool valid) { found.push_back((valid ? "+" : "-") + std::string(part)); });
     return found;
   };
   CHECK(cut("") == Parts{});
   CHECK(cut("a\xc3\xa9") == Parts{"+a\xc3\xa9"});
-  CHECK(cut("\xff" "a\xc3\xc3\xa9\xe2\x82") == Parts{"-\xff", "+a", "-\xc3", "+\xc3\xa9", "-\xe2\x82"});
+  CHECK(cut("\xff"
+            "a\xc3\xc3\xa9\xe2\x82") == Parts{"-\xff", "+a", "-\xc3", "+\xc3\xa9", "-\xe2\x82"});
   CHECK(cut("\xef\xbf\xbd\x80") == Parts{"+\xef\xbf\xbd", "-\x80"});  // U+FFFD is a character like others
-  CHECK(cut("\xed\xa0\x80") == Parts{"-\xed\xa0\x80"});             // a surrogate is none
+  CHECK(cut("\xed\xa0\x80") == Parts{"-\xed\xa0\x80"});               // a surrogate is none
   CHECK(text::first_invalid("ab\xff") == 2);
   CHECK(text::first_invalid("ab") == std::string_view::npos);
 }
@@ -138,16 +141,16 @@ TEST_CASE("nfc: composes, decomposes and reorders as UAX 15 says") {
   const auto nfc = [](std::u32string_view points) { return text::to_nfc(utf8(points)); };
   CHECK(nfc(U"plain é") == utf8(U"plain é"));
   CHECK(nfc(U"e\u0301A\u030a") == utf8(U"éÅ"));
-  CHECK(nfc(U"\u212b\u2126") == utf8(U"ÅΩ"));                      // singletons
-  CHECK(nfc(U"\u1e9b\u0323") == utf8(U"\u1e9b\u0323"));            // the example of UAX 15
+  CHECK(nfc(U"\u212b\u2126") == utf8(U"ÅΩ"));            // singletons
+  CHECK(nfc(U"\u1e9b\u0323") == utf8(U"\u1e9b\u0323"));  // the example of UAX 15
   CHECK(nfc(U"\u1e0a\u0323") == utf8(U"\u1e0c\u0307"));
   CHECK(nfc(U"o\u0323\u0302") == utf8(U"ộ"));
   CHECK(nfc(U"o\u0302\u0323") == utf8(U"ộ"));
-  CHECK(nfc(U"\u0344") == utf8(U"\u0308\u0301"));                  // excluded from composition
+  CHECK(nfc(U"\u0344") == utf8(U"\u0308\u0301"));  // excluded from composition
   CHECK(nfc(U"\u0958") == utf8(U"\u0915\u093c"));
   CHECK(nfc(U"\u1100\u1161\u11a8\u1100\u1161") == utf8(U"각가"));
   CHECK(nfc(U"\uac00\u11a8") == utf8(U"각"));
-  CHECK(nfc(U"a\u0305\u0301") == utf8(U"a\u0305\u0301"));          // blocked by a mark of the same class
+  CHECK(nfc(U"a\u0305\u0301") == utf8(U"a\u0305\u0301"));  // blocked by a mark of the same class
   CHECK(nfc(U"\u0301e") == utf8(U"\u0301e"));
   CHECK(nfc(U"").empty());
   CHECK(nfc(U"\U0001d15e") == utf8(U"\U0001d157\U0001d165"));
@@ -159,6 +162,8 @@ TEST_CASE("text: white space and word characters of Unicode") {
   CHECK(text::is_space(0x3000));
   CHECK_FALSE(text::is_space(0x200b));
   CHECK_FALSE(text::is_space(0x180e));
-  for (const char32_t point : U"aé漢\u0301_1\u203f\u24b6") if (point != 0) CHECK(text::is_word(utf8({&point, 1})));
-  for (const char32_t point : U"-²€ ") if (point != 0) CHECK_FALSE(text::is_word(utf8({&point, 1})));
+  for (const char32_t point : U"aé漢\u0301_1\u203f\u24b6")
+    if (point != 0) CHECK(text::is_word(utf8({&point, 1})));
+  for (const char32_t point : U"-²€ ")
+    if (point != 0) CHECK_FALSE(text::is_word(utf8({&point, 1})));
 }

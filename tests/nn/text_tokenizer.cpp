@@ -1,11 +1,10 @@
-#include "nn/text/tokenizer.hpp"
-
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/random.hpp"
+#include "nn/text/tokenizer.hpp"
 #include "nn/text/train_byte_pairs.hpp"
 #include "tests/nn/tokenizers.hpp"
 #include "tests/support/errors.hpp"
@@ -18,7 +17,8 @@ using test::tokenizer_of;
 namespace {
 
 std::string random_bytes(Generator& random, std::int64_t size, bool text) {
-  constexpr std::string_view pieces[] = {"the", " cat", "'s", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\r\n", "  ", "12345"};
+  constexpr std::string_view pieces[] = {"the",  " cat", "'s",   "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                                         "\r\n", "  ",   "12345"};
   std::string out;
   while (static_cast<std::int64_t>(out.size()) < size)
     if (text && random.below(4) != 0) out += pieces[random.below(std::size(pieces))];
@@ -82,8 +82,13 @@ TEST_CASE("tokenizer: characters in the order of Unicode, others an error with t
   CHECK(strict.vocabulary_size() == 5);
   CHECK(strict.encode("\n\xc3\xa9") == Ids{0, 3});
   CHECK(strict.encode("ab\xf0\x9f\x98\x80") == Ids{1, 2, 4});
-  CHECK(strict.decode(Ids{4, 1, 0}) == "\xf0\x9f\x98\x80" "a\n");
-  CHECK_THAT_SAYS(ValueError, strict.encode("\xc3\xa9" "abc"), "\"c\" at byte 4");
+  CHECK(strict.decode(Ids{4, 1, 0}) ==
+        "\xf0\x9f\x98\x80"
+        "a\n");
+  CHECK_THAT_SAYS(ValueError,
+                  strict.encode("\xc3\xa9"
+                                "abc"),
+                  "\"c\" at byte 4");
   CHECK_THAT_SAYS(ValueError, strict.encode("ab\xff"), "0xff at byte 2");
   CHECK_THAT_SAYS(ValueError, strict.encode("ab\xe2\x82"), "0xe2 at byte 2");
   CHECK_THAT_SAYS(ValueError, character_tokenizer("ab\x80"), "byte at 2");
@@ -99,15 +104,16 @@ TEST_CASE("tokenizer: byte pairs merge by rank, then from the left") {
   const std::string vocabulary = R"({"a":0,"b":1,"c":2,"bc":3,"ab":4,"aa":5,"abab":6})";
   const Tokenizer tokenizer =
       tokenizer_of(file_of(vocabulary, R"(["b c",["a","b"],"a a",["ab","ab"]])", {}, R"("decoder":{"type":"Fuse"})"));
-  CHECK(tokenizer.encode("abc") == Ids{0, 3});            // b c comes before a b
+  CHECK(tokenizer.encode("abc") == Ids{0, 3});  // b c comes before a b
   CHECK(tokenizer.encode("ab") == Ids{4});
-  CHECK(tokenizer.encode("aaa") == Ids{5, 0});            // from the left
-  CHECK(tokenizer.encode("aab") == Ids{0, 4});            // a b comes before a a
+  CHECK(tokenizer.encode("aaa") == Ids{5, 0});  // from the left
+  CHECK(tokenizer.encode("aab") == Ids{0, 4});  // a b comes before a a
   CHECK(tokenizer.encode("ababab") == Ids{6, 4});
   CHECK(tokenizer.encode("ababc") == Ids{4, 0, 3});
   CHECK(tokenizer.decode(Ids{6, 3}) == "ababbc");
-  const Tokenizer whole = tokenizer_of(file_of(R"({"a":0,"b":1,"c":2,"bc":3,"abc":4})", R"(["b c"])", R"("ignore_merges":true)"));
-  CHECK(whole.encode("abc") == Ids{4});                   // though no merge leads there
+  const Tokenizer whole =
+      tokenizer_of(file_of(R"({"a":0,"b":1,"c":2,"bc":3,"abc":4})", R"(["b c"])", R"("ignore_merges":true)"));
+  CHECK(whole.encode("abc") == Ids{4});  // though no merge leads there
   CHECK(whole.encode("aabc") == Ids{0, 0, 3});
 }
 
@@ -122,10 +128,12 @@ TEST_CASE("tokenizer: the heap of pairs gives what the definition gives") {
       const auto left = static_cast<std::int32_t>(random.below(static_cast<std::int64_t>(tokens.size())));
       const auto right = static_cast<std::int32_t>(random.below(static_cast<std::int64_t>(tokens.size())));
       const std::string joined = tokens[static_cast<std::size_t>(left)] + tokens[static_cast<std::size_t>(right)];
-      if (std::any_of(merges.begin(), merges.end(), [&](const auto& m) { return m[0] == left && m[1] == right; })) continue;
+      if (std::any_of(merges.begin(), merges.end(), [&](const auto& m) { return m[0] == left && m[1] == right; }))
+        continue;
       const auto place = std::find(tokens.begin(), tokens.end(), joined);
       merges.push_back({left, right, static_cast<std::int32_t>(place - tokens.begin())});
-      list += (list.empty() ? "\"" : ",\"") + tokens[static_cast<std::size_t>(left)] + " " + tokens[static_cast<std::size_t>(right)] + "\"";
+      list += (list.empty() ? "\"" : ",\"") + tokens[static_cast<std::size_t>(left)] + " " +
+              tokens[static_cast<std::size_t>(right)] + "\"";
       if (place == tokens.end()) tokens.push_back(joined);
     }
     std::string vocabulary;
@@ -151,7 +159,8 @@ TEST_CASE("tokenizer: any bytes come back from byte-level tokens, from a saved f
   const std::string sample = random_bytes(random, 4000, true);
   std::vector<Tokenizer> tokenizers{byte_tokenizer({"<|end|>"})};
   for (const std::string_view pattern : {text::gpt2_pattern, text::llama3_pattern, std::string_view()})
-    tokenizers.push_back(train_byte_pairs(sample, {.vocabulary_size = 330, .special = {"<|end|>"}, .pattern = std::string(pattern)}));
+    tokenizers.push_back(
+        train_byte_pairs(sample, {.vocabulary_size = 330, .special = {"<|end|>"}, .pattern = std::string(pattern)}));
   for (const Tokenizer& tokenizer : tokenizers) {
     const auto path = folder / "saved.json", again = folder / "again.json";
     tokenizer.save(path);
@@ -174,7 +183,8 @@ TEST_CASE("tokenizer: a saved file names every key that other readers of the for
   const test::TemporaryFolder folder;
   train_byte_pairs("a b a b", {.special = {"<|end|>"}}).save(folder / "t.json");
   const auto document = nlohmann::json::parse(read_file(folder / "t.json"));
-  for (const char* key : {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"})
+  for (const char* key : {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+                          "post_processor", "decoder", "model"})
     CHECK(document.contains(key));
   for (const char* key : {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"})
     CHECK(document["added_tokens"][0].contains(key));
@@ -182,7 +192,8 @@ TEST_CASE("tokenizer: a saved file names every key that other readers of the for
     CHECK(document["decoder"].contains(key));
     CHECK(document["pre_tokenizer"]["pretokenizers"][1].contains(key));
   }
-  for (const char* key : {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback"})
+  for (const char* key :
+       {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback"})
     CHECK(document["model"].contains(key));
 }
 
@@ -201,11 +212,13 @@ TEST_CASE("tokenizer: begin and end tokens, and unknown characters by bytes") {
   constexpr char digits[] = "0123456789ABCDEF";
   for (int byte = 0; byte < 256; ++byte)
     vocabulary += std::string(",\"<0x") + digits[byte / 16] + digits[byte % 16] + ">\":" + std::to_string(byte + 4);
-  const std::string stages = R"("added_tokens":[{"id":1,"content":"<s>","special":true},{"id":2,"content":"</s>","special":true}],
+  const std::string stages =
+      R"("added_tokens":[{"id":1,"content":"<s>","special":true},{"id":2,"content":"</s>","special":true}],
     "post_processor":{"type":"Sequence","processors":[{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},
     {"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"</s>","type_id":0}}],"special_tokens":{"<s>":{"id":"<s>","ids":[1],
     "tokens":["<s>"]},"</s>":{"id":"</s>","ids":[2],"tokens":["</s>"]}}}]},"decoder":{"type":"ByteFallback"})";
-  const Tokenizer tokenizer = tokenizer_of(file_of(vocabulary + "}", "[]", R"("byte_fallback":true,"unk_token":"<unk>")", stages));
+  const Tokenizer tokenizer =
+      tokenizer_of(file_of(vocabulary + "}", "[]", R"("byte_fallback":true,"unk_token":"<unk>")", stages));
   CHECK(tokenizer.begin_tokens() == Ids{1});
   CHECK(tokenizer.end_tokens() == Ids{2});
   CHECK(tokenizer.encode("a\xc3\xa9\xff", {.add_special = true}) == Ids{1, 3, 0xc3 + 4, 0xa9 + 4, 0xff + 4, 2});
@@ -227,7 +240,8 @@ TEST_CASE("tokenizer: threads share one") {
 }
 
 TEST_CASE("tokenizer: a word of a million characters takes no quadratic time", "[slow]") {
-  const Tokenizer tokenizer = tokenizer_of(file_of("{" + numbered('a', 2) + R"(,"ab":2,"abab":3,"ba":4})", R"(["a b","ab ab","b a"])"));
+  const Tokenizer tokenizer =
+      tokenizer_of(file_of("{" + numbered('a', 2) + R"(,"ab":2,"abab":3,"ba":4})", R"(["a b","ab ab","b a"])"));
   std::string text;
   for (int i = 0; i < 500'000; ++i) text += "ab";
   CHECK(tokenizer.encode(text) == Ids(250'000, 3));

@@ -33,7 +33,8 @@ std::vector<std::string> learnt_by_definition(std::vector<std::vector<std::strin
     for (const auto& [pair, count] : counts) {
       if (count < 2) continue;
       const auto order = [&](const auto& p) { return std::pair(ids.at(p.first), ids.at(p.second)); };
-      if (best == nullptr || count > counts[*best] || (count == counts[*best] && order(pair) < order(*best))) best = &pair;
+      if (best == nullptr || count > counts[*best] || (count == counts[*best] && order(pair) < order(*best)))
+        best = &pair;
     }
     if (best == nullptr) break;
     const auto [left, right] = *best;
@@ -88,12 +89,15 @@ TEST_CASE("training byte pairs: counts kept up to date are the counts") {
 TEST_CASE("training byte pairs: options") {
   std::vector<std::pair<std::int64_t, std::int64_t>> calls;
   const std::string text = "<|end|>aaaa aaaa<|end|> bcbc<|end|>";
-  const Tokenizer tokenizer = train_byte_pairs(
-      text, {.vocabulary_size = 262, .special = {"<|end|>"}, .progress = [&](auto done, auto most) { calls.emplace_back(done, most); }});
+  const Tokenizer tokenizer =
+      train_byte_pairs(text, {.vocabulary_size = 262, .special = {"<|end|>"}, .progress = [&](auto done, auto most) {
+                                calls.emplace_back(done, most);
+                              }});
   CHECK(tokenizer.id("<|end|>") == 0);
   CHECK(tokenizer.token(1) == "!");
   REQUIRE(!calls.empty());
-  for (std::size_t i = 0; i < calls.size(); ++i) CHECK(calls[i] == std::pair(static_cast<std::int64_t>(i + 1), std::int64_t{5}));
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    CHECK(calls[i] == std::pair(static_cast<std::int64_t>(i + 1), std::int64_t{5}));
   for (std::int32_t id = 257; id < tokenizer.vocabulary_size(); ++id) CHECK(!test::contains(tokenizer.token(id), "<"));
   CHECK(train_byte_pairs("aaaa aaaa", {.min_frequency = 100}).vocabulary_size() == 256);
   CHECK(train_byte_pairs("").vocabulary_size() == 256);
