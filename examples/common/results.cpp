@@ -1,7 +1,6 @@
 #include "examples/common/results.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 
 #include "core/file.hpp"
 #include "core/parallel.hpp"
+#include "examples/common/statistics.hpp"
 #include "nn/report/draw_run.hpp"
 #include "nn/report/format.hpp"
 #include "nn/report/html.hpp"
@@ -16,12 +16,6 @@
 
 namespace atto::examples {
 namespace {
-
-std::int64_t peak_memory() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
-}
 
 // The epoch that validation chose in each fold.
 struct FoldResult {
@@ -39,29 +33,6 @@ std::vector<FoldResult> best_epochs(const std::vector<MetricsRow>& rows, bool hi
   std::vector<FoldResult> results;
   for (const auto& [fold, result] : folds) results.push_back(result);
   return results;
-}
-
-struct Statistics {
-  double mean = MetricsRow::none;
-  double deviation = MetricsRow::none;  // of a sample; NaN for fewer than two
-};
-
-template <class Values, class Get>
-Statistics statistics(const Values& values, Get get) {
-  if (values.empty()) return {};
-  double sum = 0, squares = 0;
-  for (const auto& value : values) sum += get(value);
-  const double n = static_cast<double>(values.size()), mean = sum / n;
-  for (const auto& value : values) squares += (get(value) - mean) * (get(value) - mean);
-  return {.mean = mean, .deviation = values.size() > 1 ? std::sqrt(squares / (n - 1)) : MetricsRow::none};
-}
-
-nlohmann::ordered_json to_json(const Statistics& s) {
-  // JSON has no NaN: what was not measured is null.
-  const auto number = [](double value) {
-    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
-  };
-  return {{"mean", number(s.mean)}, {"deviation", number(s.deviation)}};
 }
 
 struct Results {

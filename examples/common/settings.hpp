@@ -1,6 +1,5 @@
 #pragma once
-// The settings of a training run: one list of fields serves the command line, config.json and the metadata of saved
-// weights.
+// The settings of a training run on graphs.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -56,11 +55,14 @@ struct Settings {
   double clip = 0;
   std::uint64_t seed = 1;
   int threads = 0;
+
+  /// Calls visit(name, field, help) for every field; see fields.hpp.
+  template <class Self, class Visitor>
+  static void visit_fields(Self& s, Visitor&& visit);
 };
 
-/// Calls visit(name, field, help) for every field; `name` is the key in JSON, and with "--" and dashes the option.
-template <class SettingsType, class Visitor>
-void visit_fields(SettingsType& s, Visitor&& visit) {
+template <class Self, class Visitor>
+void Settings::visit_fields(Self& s, Visitor&& visit) {
   visit("data", s.data,
         "Folder of a data set: TUDataset text files, or AqSol text files (train.txt, val.txt, test.txt)");
   visit("dataset", s.dataset, "Generate a data set instead: cluster or pattern");

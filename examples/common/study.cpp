@@ -2,25 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <iterator>
 #include <memory>
 
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "examples/common/results.hpp"
+#include "examples/common/training.hpp"
 #include "nn/checkpoint.hpp"
 #include "nn/train/progress.hpp"
 #include "nn/train/run_folder.hpp"
 
 namespace atto::examples {
 namespace {
-
-constexpr double kCheckpointSeconds = 20;  // between two checkpoints: what a crash may cost
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // A model with its root and its trainer, built anew for every fold.
 struct Candidate {
@@ -36,35 +30,6 @@ struct Candidate {
 // The mask is 1 for every pair, so that the model is GPS, until training moves the hop.
 bool mask_is_inert(const Settings& s, const PreparedData& data) {
   return architecture(s.model) == Architecture::gradformer && *s.slope == 0 && *s.hop >= data.diameter();
-}
-
-// One fold from where it stands to its end.
-void train(Candidate& candidate, const RunFolder& folder, int fold, const Metadata& metadata, MetricsLog& log,
-           Progress& progress) {
-  Trainer& trainer = candidate.trainer;
-  double last_saved = now();
-  const auto checkpoint = [&](bool always) {
-    if (!always && now() - last_saved < kCheckpointSeconds) return;
-    log.sync();  // a checkpoint must not be ahead of its log
-    trainer.save(folder.checkpoint(), metadata);
-    last_saved = now();
-  };
-  checkpoint(true);
-  while (!trainer.done()) {
-    while (!trainer.epoch_over()) {
-      const double loss = trainer.step();
-      progress.batch(fold, static_cast<int>(trainer.position().epoch) + 1, static_cast<int>(trainer.position().batch),
-                     static_cast<int>(trainer.batches()), loss);
-      if (!trainer.epoch_over()) checkpoint(false);
-    }
-    MetricsRow row = trainer.finish_epoch();
-    row.fold = fold;
-    log.append(row);
-    progress.epoch(row);
-    checkpoint(trainer.done());
-  }
-  trainer.restore_best();
-  save_weights(candidate.root, folder.model(), metadata);
 }
 
 }  // namespace
@@ -104,7 +69,12 @@ void run_study(const Settings& settings, const Dataset& dataset, const RunOption
 
   for (std::int64_t fold = start.fold; fold < static_cast<std::int64_t>(splits.size()); ++fold) {
     if (fold != start.fold) candidate = build(fold);
-    train(*candidate, folder, static_cast<int>(fold), metadata, log, progress);
+    const int number = static_cast<int>(fold);
+    train_to_end(
+        candidate->trainer,
+        {.folder = folder, .log = log, .progress = progress, .metadata = metadata, .fold = number, .shown = number});
+    candidate->trainer.restore_best();
+    save_weights(candidate->root, folder.model(), metadata);
   }
   progress.finish();
 

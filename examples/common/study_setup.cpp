@@ -1,36 +1,14 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 
-#include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "examples/common/refuse.hpp"
 #include "examples/common/study.hpp"
 #include "graph/readers.hpp"
 #include "graph/synthetic.hpp"
 #include "nn/names.hpp"
-#include "nn/report/format.hpp"
 
 namespace atto::examples {
-namespace {
-
-[[noreturn]] void refuse(const char* option, std::string got, std::string expected) {
-  throw ValueError({.op = option,
-                    .argument = {},
-                    .got = std::move(got),
-                    .expected = std::move(expected),
-                    .hint = "--help lists the options"});
-}
-
-// Refuses what cannot fit before anything is built. `bytes` is a lower bound.
-void require_memory(const char* option, double bytes) {
-  const double there = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  if (bytes > there)
-    refuse(option, "a need of at least " + report::human_bytes(bytes),
-           "no more than this machine's memory of " + report::human_bytes(there));
-}
-
-}  // namespace
 
 Dataset load_dataset(const Settings& settings) {
   if (!settings.data.empty())

@@ -112,7 +112,8 @@ std::string Progress::place(int fold, int epoch) const {
     const std::string all = std::to_string(count);
     return fmt::format("{} {:>{}}/{}", what, at, all.size(), all);
   };
-  return (options_.folds > 1 ? of("fold", fold + 1, options_.folds) + "  " : "") + of("epoch", epoch, options_.epochs);
+  return (options_.folds > 1 ? of(options_.run, fold + 1, options_.folds) + "  " : "") +
+         of("epoch", epoch, options_.epochs);
 }
 
 std::string Progress::remaining() const {

@@ -16,6 +16,7 @@ struct ProgressOptions {
   int folds = 1;
   int epochs = 1;  ///< of one fold
   std::string metric = "metric";
+  std::string run = "fold";  ///< what several runs are called
   /// One line that rewrites itself (true) or one plain line per epoch (false). Not given: true where the output is a
   /// terminal that can move its cursor.
   std::optional<bool> live{};
