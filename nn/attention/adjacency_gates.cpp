@@ -121,6 +121,7 @@ class PrecedingTopKGate final : public SlotModule {
         },
         [&](std::int64_t i, std::int64_t j) { return own.data<std::int64_t>()[i] != j; });
   }
+  bool incremental() const override { return true; }
   bool by_row() const override { return false; }  // some rows alone do not tell which sender a node is
 
  private:

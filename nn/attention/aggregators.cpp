@@ -79,6 +79,7 @@ class SelfTermFinish final : public SlotModule {
                         .hint = {}});
   }
   std::string name() const override { return "self_term"; }
+  bool needs_graph() const override { return false; }
   Var operator()(const EdgeView& view, const Var& out) const override {
     const Var self = reshape(view.self, out.shape());
     return learned_.defined() ? out + self * (learned_ + 1.0) : out + self * (1.0 + epsilon_);

@@ -24,6 +24,7 @@ class GinFinish final : public SlotModule {
                         .hint = "each head adds its own part of the node"});
   }
   std::string name() const override { return "gin"; }
+  bool needs_graph() const override { return false; }
   Var operator()(const EdgeView& view, const Var& sums) const override {
     const Var own = reshape(view.self, sums.shape());
     const Var weight = self_ == SelfWeight::epsilon ? epsilon_.var() : epsilon_ + 1.0;
@@ -46,6 +47,7 @@ class PerHeadFinish final : public SlotModule {
                      .norm = false,
                      .weight_init = o.weight_init}) {}
   std::string name() const override { return "per_head"; }
+  bool needs_graph() const override { return false; }
   Var operator()(const EdgeView&, const Var& sums) const override { return perceptron_(sums); }
   std::int64_t width(std::int64_t) const override { return width_; }
 

@@ -137,7 +137,7 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
 
 Var GraphAttention::operator()(const AttentionInputs& inputs, const Support& support) const {
   const auto here = enter();
-  if (keep_last_call_ && inputs.cache == nullptr) last_call_.emplace(inputs, support);
+  remember(inputs, support);
   EdgeView view = project(inputs, support);
   const std::optional<FusedOp> op = fused_op(support);
   // GATv2's op reads values and keys from one tensor; whether they are one is known only now.
@@ -148,7 +148,7 @@ Var GraphAttention::operator()(const AttentionInputs& inputs, const Support& sup
     return flat(run(*op, view, support, reshape(bias_, Shape{options_.heads, sizes_.value_width})));
   const Var heads = run(*op, view, support, {});
   if (finish_->name().empty()) return combine(heads);
-  view.graph = support.graph();
+  if (finish_->needs_graph()) view.graph = support.graph();
   return combine((*finish_)(view, heads));
 }
 
@@ -187,7 +187,15 @@ EdgeView GraphAttention::view(const AttentionInputs& inputs, const Support& supp
 
 Var GraphAttention::lowered(const AttentionInputs& inputs, const Support& support, Var* map) const {
   const auto here = enter();
+  remember(inputs, support);
   return lower(view(inputs, support), support, map);
+}
+
+// The rest of a call that reads a cache lies there, so such a call cannot be made again.
+void GraphAttention::remember(const AttentionInputs& inputs, const Support& support) const {
+  if (!keep_last_call_) return;
+  if (inputs.cache == nullptr) last_call_.emplace(inputs, support);
+  else last_call_.reset();
 }
 
 Var GraphAttention::lower(EdgeView view, const Support& support, Var* map) const {
@@ -320,6 +328,10 @@ Var GraphAttention::map(const AttentionInputs& inputs, const Support& support) c
 Tensor GraphAttention::weights(const AttentionInputs& inputs, const Support& support) const {
   const NoGrad no_grad;
   return map(inputs, support).value();
+}
+
+bool GraphAttention::incremental() const {
+  return score_->incremental() && pair_->incremental() && normaliser_->incremental() && gate_->incremental();
 }
 
 bool GraphAttention::by_row() const {

@@ -118,9 +118,12 @@ class GraphAttention : public Module {
   EdgeView view(const AttentionInputs& inputs, const Support& support) const;
   Var map(const EdgeView& listed) const { return edge_weights(listed); }
   bool by_row() const;
+  /// Whether calls with a cache give what calls with the whole give.
+  bool incremental() const;
   std::int64_t heads() const noexcept { return options_.heads; }
 
  private:
+  void remember(const AttentionInputs& inputs, const Support& support) const;
   EdgeView project(const AttentionInputs& inputs, const Support& support) const;
   Var lower(EdgeView view, const Support& support, Var* map = nullptr) const;
   Var edge_weights(const EdgeView& view) const;

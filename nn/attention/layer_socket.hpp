@@ -30,6 +30,7 @@ class LayerSocket final : public Socket {
     const auto& edit = edits[static_cast<std::size_t>(station)];
     return edit ? edit(x) : x;
   }
+  bool in_use() const noexcept { return edits[0] || edits[1] || edits[2]; }
   std::function<Var(const Var&)>& at(Station station) { return edits[static_cast<std::size_t>(station)]; }
 };
 

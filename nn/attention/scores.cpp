@@ -151,6 +151,7 @@ class NodePerceptronScore final : public SlotModule {
         output_weight_((scope / "output").parameter("weight", Shape{sizes.heads, options.width}, init::normal(0.02))),
         output_bias_((scope / "output").parameter("bias", Shape{sizes.heads}, init::zeros())) {}
   std::string name() const override { return "node_perceptron"; }
+  bool incremental() const override { return false; }  // it reads the nodes themselves
   Var operator()(const EdgeView& view, const Var&) const override {
     const Var hidden =
         edge_add(view.graph, linear(view.source, from_key_, {}), linear(view.self, from_query_, hidden_bias_));

@@ -93,6 +93,8 @@ class SlotModule {
   /// Whether the row of a receiving node needs no other row and no more of its segment than the support lists: such
   /// maps can be computed a block of rows at a time.
   virtual bool by_row() const { return true; }
+  /// Whether a new row needs of earlier ones no more than their keys and values, as a cache keeps them.
+  virtual bool incremental() const { return by_row(); }
 
   /// Of a normaliser: how many maps it wants. Queries and keys then have so many times H heads, map after map, and so
   /// have the logits.
@@ -105,6 +107,8 @@ class SlotModule {
   virtual Var summands(const EdgeView& view) const { return view.value; }
   virtual Var from_sums(const EdgeView&, const Var& sums) const { return sums; }
   virtual bool needs_unit_rows() const { return false; }
+  /// Of a finish: whether it reads EdgeView::graph, which nobody else makes after a fused operation.
+  virtual bool needs_graph() const { return true; }
   /// Of an aggregator or a finish: the width of a head of its result, given that of what comes in.
   virtual std::int64_t width(std::int64_t in) const { return in; }
 };

@@ -1,6 +1,8 @@
 #include "nn/language/feed_forward.hpp"
 
 #include "core/error.hpp"
+#include "nn/attention/map_feed_forward.hpp"
+#include "nn/init.hpp"
 #include "nn/layers/linear.hpp"
 #include "ops/arithmetic/arithmetic.hpp"
 
@@ -44,6 +46,21 @@ class ShallowBlock final : public FeedForwardModule {
   Linear widen_, narrow_;
 };
 
+// HalfwayGin or MultiHop.
+template <class M>
+class MapBlock final : public FeedForwardModule {
+ public:
+  MapBlock(const Scope& scope, const FeedForwardSizes& s)
+      : block_(
+            scope, s.channels,
+            {.heads = s.heads, .inner = s.hidden, .weight_init = s.weight_init ? s.weight_init : init::normal(0.02)}) {}
+  Var operator()(const Var& x, const AttentionMap& map) const override { return block_(x, map.graph, map.weights); }
+  bool reads_map() const override { return true; }
+
+ private:
+  M block_;
+};
+
 }  // namespace
 
 FeedForwardPointer SwiGlu::build(const Scope& scope, const FeedForwardSizes& sizes) const {
@@ -55,16 +72,24 @@ FeedForwardPointer LinearFeedForward::build(const Scope& scope, const FeedForwar
 FeedForwardPointer ShallowFeedForward::build(const Scope& scope, const FeedForwardSizes& sizes) const {
   return std::make_shared<ShallowBlock>(scope, sizes);
 }
+FeedForwardPointer HalfwayGinFeedForward::build(const Scope& scope, const FeedForwardSizes& sizes) const {
+  return std::make_shared<MapBlock<HalfwayGin>>(scope, sizes);
+}
+FeedForwardPointer MultiHopFeedForward::build(const Scope& scope, const FeedForwardSizes& sizes) const {
+  return std::make_shared<MapBlock<MultiHop>>(scope, sizes);
+}
 
 FeedForwardChoice feed_forward(std::string_view name) {
   if (name == SwiGlu::name) return SwiGlu{};
   if (name == LinearFeedForward::name) return LinearFeedForward{};
   if (name == ShallowFeedForward::name) return ShallowFeedForward{};
+  if (name == HalfwayGinFeedForward::name) return HalfwayGinFeedForward{};
+  if (name == MultiHopFeedForward::name) return MultiHopFeedForward{};
   if (name == NoFeedForward::name) return NoFeedForward{};
   throw ValueError({.op = "feed_forward",
                     .argument = "name",
                     .got = '"' + std::string(name) + '"',
-                    .expected = "one of swiglu, linear, shallow, none",
+                    .expected = "one of swiglu, linear, shallow, halfway_gin, multi_hop, none",
                     .hint = {}});
 }
 

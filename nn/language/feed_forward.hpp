@@ -58,7 +58,8 @@ class FeedForwardChoice {
 
   /// Null for NoFeedForward.
   FeedForwardPointer build(const Scope& scope, const FeedForwardSizes& sizes) const { return build_(scope, sizes); }
-  /// "swiglu", "linear", "shallow", "none"; empty for a choice of the caller's without a member `name`.
+  /// "swiglu", "linear", "shallow", "halfway_gin", "multi_hop", "none"; empty for a choice of the caller's without a
+  /// member `name`.
   const std::string& name() const noexcept { return name_; }
 
  private:
@@ -81,6 +82,18 @@ struct LinearFeedForward {
 /// W_2 SiLU(W_1 x). Parameters widen [I,D], narrow [D,I].
 struct ShallowFeedForward {
   static constexpr const char* name = "shallow";
+  FeedForwardPointer build(const Scope& scope, const FeedForwardSizes& sizes) const;
+};
+
+/// HalfwayGin (nn/attention/map_feed_forward.hpp) of inner width I on the map of the layer's attention.
+struct HalfwayGinFeedForward {
+  static constexpr const char* name = "halfway_gin";
+  FeedForwardPointer build(const Scope& scope, const FeedForwardSizes& sizes) const;
+};
+
+/// MultiHop likewise, of inner width I for each head.
+struct MultiHopFeedForward {
+  static constexpr const char* name = "multi_hop";
   FeedForwardPointer build(const Scope& scope, const FeedForwardSizes& sizes) const;
 };
 

@@ -44,7 +44,11 @@ DecoderLayer::DecoderLayer(const Scope& scope, const AttentionOptions& attention
       attention_norm_(scope / "attention_norm", sizes.channels, epsilon),
       attention_(scope / "attention", attention),
       feed_forward_norm_(scope / "feed_forward_norm", sizes.channels, epsilon),
-      feed_forward_(feed_forward.build(scope / "feed_forward", sizes)) {}
+      feed_forward_(feed_forward.build(scope / "feed_forward", sizes)) {
+  socket_->attention = &attention_;
+  socket_->norm = [this](const Var& x) { return feed_forward_norm_(x); };
+  scope.offer(socket_);
+}
 
 Var DecoderLayer::operator()(const Var& h, const Support& support, KeyValueCache::Layer* cache) const {
   const auto here = enter();
@@ -57,8 +61,9 @@ Var DecoderLayer::operator()(const Var& h, const Support& support, KeyValueCache
   } else {
     mixed = attention_(inputs, support);
   }
-  const Var h1 = h + mixed, normed = feed_forward_norm_(h1);
-  return feed_forward_ ? h1 + (*feed_forward_)(normed, map) : normed;
+  const Var h1 = socket_->pass(Station::after_attention, h + mixed);
+  const Var normed = socket_->pass(Station::before_feed_forward, feed_forward_norm_(h1));
+  return socket_->pass(Station::after_feed_forward, feed_forward_ ? h1 + (*feed_forward_)(normed, map) : normed);
 }
 
 LanguageModel::LanguageModel(const Scope& scope, const LanguageModelOptions& options)
@@ -101,7 +106,8 @@ Var LanguageModel::states(const Tensor& tokens, const Ragged& fresh, KeyValueCac
   if (!incremental())
     throw StateError({.op = "LanguageModel",
                       .argument = "cache",
-                      .got = "a model whose feed-forward blocks read the attention map",
+                      .got = "a model whose layers need whole sequences: feed-forward blocks or adapters that read the "
+                             "attention map, or a map whose rows depend on each other",
                       .expected = {},
                       .hint = "call it with whole sequences"});
   return run(tokens, cache.extend(fresh), &cache);
@@ -134,7 +140,7 @@ Var LanguageModel::logits(const Var& states) const {
 
 bool LanguageModel::incremental() const {
   for (const DecoderLayer& layer : layers_)
-    if (layer.reads_map()) return false;
+    if (!layer.incremental()) return false;
   return true;
 }
 

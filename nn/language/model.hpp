@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "graph/ragged.hpp"
 #include "nn/attention/graph_attention.hpp"
+#include "nn/attention/layer_socket.hpp"
 #include "nn/language/feed_forward.hpp"
 #include "nn/layers/embedding.hpp"
 #include "nn/layers/norm.hpp"
@@ -35,7 +37,7 @@ struct LanguageModelOptions {
 };
 
 /// n = RMSNorm(h), h1 = h + Attention(n), h' = h1 + FeedForward(RMSNorm(h1)); without a feed-forward block h' =
-/// RMSNorm(h1). h [N,D] -> [N,D].
+/// RMSNorm(h1). Adapters attach at a LayerSocket. h [N,D] -> [N,D].
 class DecoderLayer : public Module {
  public:
   DecoderLayer(const Scope& scope, const AttentionOptions& attention, const FeedForwardChoice& feed_forward,
@@ -44,12 +46,15 @@ class DecoderLayer : public Module {
 
   const GraphAttention& attention() const { return attention_; }
   bool reads_map() const { return feed_forward_ && feed_forward_->reads_map(); }
+  /// Whether new tokens need no more of earlier ones than their keys and values.
+  bool incremental() const { return !reads_map() && !socket_->in_use() && attention_.incremental(); }
 
  private:
   RmsNorm attention_norm_;
   GraphAttention attention_;
   RmsNorm feed_forward_norm_;
   FeedForwardPointer feed_forward_;
+  std::shared_ptr<LayerSocket> socket_ = std::make_shared<LayerSocket>();
 };
 
 /// A decoder as Llama has it (Touvron et al. 2023): embedding, layers with rotary positions and causal attention, norm,

@@ -143,6 +143,35 @@ TEST_CASE("PNA: nodes without neighbours get zero or their own value, and nothin
   }
 }
 
+TEST_CASE(
+    "PNA: a node whose weights are all zero sends no gradient through its degree, and in PNA_LM keeps its own value") {
+  const Model model({.seed = 1, .dtype = DType::float64});
+  const AttentionSizes one{.heads = 1, .head_width = 1, .value_width = 1};
+  EdgeView view;
+  view.support = causal(3);
+  view.graph = view.support->graph();
+  view.value = Tensor::from({5., -7., 2.}, Shape{3, 1, 1});
+  for (const bool lm : {false, true}) {
+    const SlotPointer pna = lm ? PnaLm{.threshold = -1}.build(model, one) : Pna{}.build(model, one);
+    const Var a = Var::leaf(Tensor::from({1., 0., 0., .5, .25, .25}, Shape{6, 1}));
+    const Var f = (*pna)(view, a);
+    if (lm) check_near(f.value().rows(1, 2), {0, -7, 0, -7}, 1e-15);
+    else check_near(f.value().rows(1, 2), {0, 0, 0, 0}, 1e-15);
+    Tensor seed = Tensor::zeros(f.shape(), DType::float64);
+    seed.data<double>()[4 + (lm ? 0 : 1)] = 1;  // of the mean of node 1: d mean / d a_1j = v_j / 1
+    backward(f, seed);
+    check_near(a.grad(), {0, 5, -7, 0, 0, 0}, 1e-15);
+  }
+  // Weights that cancel: the degree is 0, the sum is not, and only the numerator has a gradient.
+  const Var a = Var::leaf(Tensor::from({1., .5, -.5, 1., 0., 0.}, Shape{6, 1}));
+  const Var f = (*Pna{}.build(model, one))(view, a);
+  Tensor seed = Tensor::zeros(f.shape(), DType::float64);
+  seed.data<double>()[5] = 1;
+  backward(f, seed);
+  check_near(f.value().data<double>()[5], 6, 1e-15);
+  check_near(a.grad(), {0, 5, -7, 0, 0, 0}, 1e-15);
+}
+
 TEST_CASE("expressivity: two equal neighbours differ from one where weights are binary, and a mean cannot tell") {
   const auto of = [](const char* mode, std::int64_t copies, double epsilon) {
     const Model model({.seed = 5, .dtype = DType::float64});
@@ -225,6 +254,33 @@ TEST_CASE("feed-forward networks over a map: at their beginning, and over a map 
   const Tensor with_hops = hops(x, loops, ones).value();
   model.parameter("hops.hops").value().fill(0);
   CHECK(same(with_hops, times(hops(x, loops, ones).value(), 2.6)) == "");
+}
+
+TEST_CASE("MultiHop: two hops of a map are one hop of its square, and three of its cube") {
+  const Model model({.seed = 1, .dtype = DType::float64});
+  const MultiHop hops(model, 4, {.heads = 2, .inner = 3});
+  const Graph all = Support::pairs(Ragged::single(3)).graph();  // edge j -> i is number 3 i + j
+  const Tensor x = uniform(Shape{3, 4}), a = uniform(Shape{9, 2}, -1, 1, 2);
+  const auto product = [](const Tensor& f, const Tensor& g) {
+    return tabulate(Shape{9, 2}, [&](std::int64_t n) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < 3; ++k)
+        sum += f.data<double>()[(n / 6 * 3 + k) * 2 + n % 2] * g.data<double>()[(k * 3 + n / 2 % 3) * 2 + n % 2];
+      return sum;
+    });
+  };
+  const auto with = [&](std::int64_t hop, const Tensor& map) {
+    const Tensor weights = model.parameter("hops").value();
+    weights.fill(0);
+    weights.rows(hop - 1, hop).fill(1);
+    return hops(x, all, map).value();
+  };
+  const auto same = [](const Tensor& got, const Tensor& expected) {
+    return mismatch(got, expected, Tensor::full(expected.shape(), 1e-3, DType::float64), 1e-12);
+  };
+  CHECK(same(with(2, a), with(1, product(a, a))) == "");
+  CHECK(same(with(3, a), with(1, product(a, product(a, a)))) == "");
+  CHECK(same(with(1, a), with(1, product(a, a))) != "");
 }
 
 }  // namespace atto::test

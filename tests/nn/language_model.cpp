@@ -53,12 +53,13 @@ TEST_CASE("language model: gradients of every parameter, for every feed-forward 
   const Tensor tokens = tokens_of({3, 1, 6, 0, 10, 2, 4});
   const Ragged sequences({0, 4, 4, 5, 7});
   const Tensor targets = next_tokens(tokens, sequences);
-  for (const char* kind : {"swiglu", "linear", "shallow", "none", "map"})
+  for (const char* kind : {"swiglu", "linear", "shallow", "halfway_gin", "multi_hop", "none", "map"})
     for (const bool tied : {false, true}) {
       INFO(kind << (tied ? ", tied" : ""));
       LanguageModelOptions options = small_options();
       if (std::string(kind) == "map") options.feed_forward = Neighbours{};
       else options.feed_forward = feed_forward(kind);
+      if (std::string(kind) == "halfway_gin") options.hidden = 8;  // a multiple of the heads
       options.tied = tied;
       options.attention_bias = options.feed_forward_bias = true;
       const Model root(kDouble);
@@ -69,10 +70,11 @@ TEST_CASE("language model: gradients of every parameter, for every feed-forward 
 }
 
 TEST_CASE("language model: later tokens change nothing before them") {
-  for (const char* kind : {"swiglu", "linear", "shallow", "none", "map"}) {
+  for (const char* kind : {"swiglu", "linear", "shallow", "halfway_gin", "multi_hop", "none", "map"}) {
     LanguageModelOptions options = small_options();
     if (std::string(kind) == "map") options.feed_forward = Neighbours{};
     else options.feed_forward = feed_forward(kind);
+    if (std::string(kind) == "halfway_gin") options.hidden = 8;
     const Model root(kDouble);
     const LanguageModel model(root, options);
     const Tensor whole = model(tokens_of(kText), Ragged::single(8)).value();

@@ -175,7 +175,7 @@ TEST_CASE("biases of the attention and the feed-forward block are read") {
 TEST_CASE("a language model saved by the library comes back with its options") {
   const TemporaryFolder folder;
   const auto path = folder / "model.safetensors";
-  for (const char* kind : {"swiglu", "linear", "shallow", "none"}) {
+  for (const char* kind : {"swiglu", "linear", "shallow", "halfway_gin", "multi_hop", "none"}) {
     INFO(kind);
     const Model root({.seed = 5, .dtype = DType::float32});
     LanguageModelOptions options{.vocabulary = 7, .channels = 8, .layers = 2, .heads = 2, .key_heads = 1, .hidden = 12};

@@ -173,6 +173,11 @@ TEST_CASE("Sparse-GIN: combinations, distances and loops") {
     CHECK((a > 0 && a < 1));
   check_near(weights("power", {.distance = DistanceScaling::power, .distance_scale = 2}).weights.value(),
              {1 / 25., .1 * 9 / 25, 1 / 25., .7, .12 * 9 / 25, 1 / 25.}, 1e-15);
+  const Graph both = Graph::from_edges(2, {{0, 0}, {1, 0}, {0, 1}, {1, 1}});
+  const Tensor ones = Tensor::full(Shape{4, 2}, 1, DType::float64);
+  CHECK(SparseMapBuilder(model / "causal", 2, {})(ones, both, Ragged::single(2)).graph ==
+        Graph::from_edges(2, {{0, 0}, {0, 1}, {1, 1}}));
+  CHECK(SparseMapBuilder(model / "free", 2, {.causal = false})(ones, both, Ragged::single(2)).graph == both);
   const SparseMap others = weights("others", {.remove_self = true});
   CHECK(others.graph == Graph::from_edges(3, {{0, 1}, {0, 2}, {1, 2}}));
 }
@@ -187,20 +192,47 @@ TEST_CASE("Sparse-GIN: where the heads' sum is cut off there is no gradient") {
   check_near(heads.grad(), {0, 0, 1, 1}, 0);
 }
 
+TEST_CASE("tiles of a support list its pairs in order, whatever its two sides are") {
+  const Ragged queries({0, 2, 2, 3, 7}), keys({0, 3, 5, 6, 10}), less({0, 1, 2, 2, 4});
+  for (const Support& support :
+       {Support::causal(queries, keys), Support::pairs(queries, keys), Support::causal(keys, less),
+        Support::edges(Support::pairs(queries, keys).graph()), Support::causal(Ragged())})
+    for (const std::int64_t limit : {1, 4, 9, 100}) {
+      INFO(support.name() << ", " << limit << " pairs");
+      std::vector<std::pair<std::int64_t, std::int64_t>> whole, parts;
+      for (std::int64_t e = 0; e < support.graph().num_edges(); ++e)
+        whole.emplace_back(support.graph().in_src()[static_cast<std::size_t>(e)],
+                           support.graph().edge_dst()[static_cast<std::size_t>(e)]);
+      for (const RowTile& tile : row_tiles(support, limit)) {
+        EdgeView view;
+        list_rows(view, tile);
+        CHECK(view.graph.num_edges() == tile.pairs);
+        CHECK(view.graph.num_src() == tile.senders);
+        CHECK(view.graph.num_dst() == tile.rows);
+        for (std::int64_t e = 0; e < tile.pairs; ++e)
+          parts.emplace_back(tile.first_sender + view.graph.in_src()[static_cast<std::size_t>(e)],
+                             tile.first_row + view.graph.edge_dst()[static_cast<std::size_t>(e)]);
+      }
+      CHECK(parts == whole);
+    }
+  CHECK_THROWS_AS(row_tiles(causal(3), 0), ValueError);
+}
+
 TEST_CASE("Sparse-GIN: a map in tiles is the whole map, forward and backward") {
   const Model model({.seed = 2, .dtype = DType::float64});
   AttentionOptions options{.channels = 8, .heads = 2, .edge_channels = 2};
   options.pair = EdgeBias{};
   const GraphAttention attention(model / "attention", options);
-  const SparseMapBuilder whole(model / "whole", 2, {.gate = .6, .causal = false});
+  SparseMapOptions map_options{.distance = DistanceScaling::power, .distance_scale = .5};
+  const SparseMapBuilder whole(model / "whole", 2, map_options);
   std::vector<Support> supports{
       Support::causal(Ragged({0, 4, 4, 11, 12})), Support::pairs(Ragged({0, 5, 5, 12})),
       Support::edges(Graph::from_edges(12, {{0, 1}, {1, 0}, {1, 1}, {3, 2}, {4, 2}, {11, 7}, {2, 9}, {9, 9}}))};
   for (const Support& support : supports)
     for (const std::int64_t limit : {1, 3, 10, 1000}) {
       INFO(support.name() << ", " << limit << " pairs");
-      const SparseMapBuilder tiled(model / ("tiles" + std::to_string(limit) + support.name()), 2,
-                                   {.gate = .6, .causal = false, .tile_pairs = limit});
+      map_options.tile_pairs = limit;
+      const SparseMapBuilder tiled(model / ("tiles" + std::to_string(limit) + support.name()), 2, map_options);
       const auto run = [&](const SparseMapBuilder& builder) {
         const Var x = Var::leaf(uniform(Shape{12, 8}, -1, 1, 3)),
                   e = Var::leaf(uniform(Shape{support.graph().num_edges(), 2}, -1, 1, 4));
