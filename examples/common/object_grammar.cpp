@@ -1,0 +1,56 @@
+#include "examples/common/object_grammar.hpp"
+
+#include <array>
+
+#include "core/error.hpp"
+
+namespace atto::examples {
+namespace {
+
+std::vector<Grammar::Production> one_of(const std::vector<std::string>& words) {
+  std::vector<Grammar::Production> result;
+  for (const std::string& word : words)
+    result.push_back({.probability = 1.0 / static_cast<double>(words.size()), .symbols = {word}});
+  return result;
+}
+
+}  // namespace
+
+Grammar object_grammar(int depth, double relative) {
+  if (depth < 0 || !(relative > 0 && relative < 1))
+    throw ValueError({.op = "object_grammar",
+                      .argument = "depth, relative",
+                      .got = std::to_string(depth) + ", " + std::to_string(relative),
+                      .expected = "depth >= 0, 0 < relative < 1",
+                      .hint = {}});
+  std::map<std::string, std::vector<Grammar::Production>, std::less<>> rules;
+  rules["noun"] = one_of({"farmer", "dog", "teacher", "bird", "nurse", "horse", "painter", "king"});
+  rules["act"] = one_of({"follow", "see", "help", "greet", "find", "trust"});
+  rules["state"] = one_of({"sleep", "sing", "dance", "laugh"});
+  struct Number {
+    std::string name, noun, verb;  // the endings of a noun, and of the verb that agrees with it
+  };
+  static const std::array<Number, 2> numbers{Number{"one", "", "s"}, Number{"many", "s", ""}};
+  for (int level = 0; level <= depth; ++level) {
+    const std::string here = std::to_string(level), deeper = std::to_string(level + 1);
+    for (const Number& number : numbers) {
+      const std::vector<std::string> plain{"the ", "noun", number.noun};
+      std::vector<std::string> sleeper = plain, object = plain;
+      sleeper.insert(sleeper.end(), {" that ", "state", number.verb});
+      object.insert(object.end(), {" that ", "any" + deeper, " ", "act", number.verb});
+      auto& phrase = rules["phrase " + number.name + here];
+      if (level == depth) phrase = {{.probability = 1, .symbols = plain}};
+      else
+        phrase = {{.probability = 1 - relative, .symbols = plain},
+                  {.probability = relative / 2, .symbols = sleeper},
+                  {.probability = relative / 2, .symbols = object}};
+      rules["any" + here].push_back({.probability = 0.5, .symbols = {"phrase " + number.name + here}});
+    }
+  }
+  for (const Number& number : numbers)
+    rules["sentence"].push_back(
+        {.probability = 0.5, .symbols = {"any0", " ", "phrase " + number.name + "0", " ", "act", number.verb, " .\n"}});
+  return Grammar(std::move(rules));
+}
+
+}  // namespace atto::examples
