@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -29,7 +30,7 @@ struct Arguments {
   Tokens ids;
   std::int64_t layer = 1;
   std::string head = "all";
-  std::vector<double> thresholds{0, 0.05, 0.1, 0.1405, 0.2, 0.3, 0.5};
+  std::vector<double> thresholds{0, 0.1405, 0.3, 0.5, 0.7, 0.9};
   double sharpness = 10;
   std::uint64_t seed = 1;
   int threads = 0;
@@ -47,10 +48,11 @@ struct Subject {
 Subject train_small_model(std::uint64_t seed) {
   LanguageSettings settings;
   settings.tokens = "pairs";
-  settings.characters = 40'000;
+  settings.characters = 150'000;
   settings.layers = 2;
-  settings.channels = 48;
-  settings.epochs = 4;
+  settings.batch = 4;
+  settings.epochs = 6;
+  settings.schedule = "cosine";
   settings.seed = seed;
   choose_defaults(settings);
   const LanguageText text = load_text(settings);
@@ -63,8 +65,9 @@ Subject train_small_model(std::uint64_t seed) {
                   text.data.split(), Objective::next_token(), trainer_options(settings, seed));
   while (!trainer.done()) {
     while (!trainer.epoch_over()) trainer.step();
-    fmt::print(stderr, "epoch {}: validation perplexity {:.3f} (best possible {:.3f})\n", trainer.position().epoch + 1,
-               trainer.finish_epoch().valid_metric, std::exp(text.optimum->valid));
+    const MetricsRow row = trainer.finish_epoch();
+    fmt::print(stderr, "epoch {}: validation perplexity {:.3f} (best possible {:.3f})\n", row.epoch, row.valid_metric,
+               std::exp(text.optimum->valid));
   }
   subject.owned.root->eval();
   return subject;

@@ -134,8 +134,8 @@ int run(int argc, char** argv) {
   CLI::App app{
       "Pre-trains a language model on one domain, freezes it, and adapts it to another with LoRA and Sparse-GIN, which "
       "train as many parameters.\n"
-      "Without options the domains are two grammars: in the first verbs agree with their subject, in the second with "
-      "their object, and half of the words are new."};
+      "Without options the domains are two grammars over the same words: in the first verbs follow their subject and "
+      "agree with it, in the second they follow their object and agree with that."};
   app.footer(
       "Examples:\n"
       "  sparse_gin_finetune --seeds 5\n"

@@ -34,18 +34,19 @@ const char* group_of_finetune(const std::string& name) {
   static const std::set<std::string> adapters{"methods",      "adapter_lr", "rank",       "alpha",
                                               "lora_dropout", "sharpness",  "threshold",  "gate",
                                               "first_scale",  "last_scale", "gin_dropout"};
-  return adapters.count(name)                           ? "Adapters"
-         : name == "pretrain_text"                      ? "Data"
-         : name == "pretrain_epochs" || name == "seeds" ? "Training"
-                                                        : group_of(name);
+  return adapters.count(name)                             ? "Adapters"
+         : name == "pretrain_text" || name == "new_words" ? "Data"
+         : name == "pretrain_epochs" || name == "seeds"   ? "Training"
+                                                          : group_of(name);
 }
 
 void choose_finetune_defaults(FinetuneSettings& s) {
-  if (!s.pretrain_epochs) s.pretrain_epochs = s.full ? 10 : 5;
-  if (!s.epochs) s.epochs = s.full ? 10 : 5;
+  if (!s.pretrain_epochs) s.pretrain_epochs = s.full ? 10 : 6;
+  if (!s.epochs) s.epochs = s.full ? 10 : 6;
   if (!s.seeds) s.seeds = s.full ? 5 : 3;
   if (!s.adapter_lr) s.adapter_lr = s.full ? 1e-3 : 3e-3;
-  if (!s.characters && !s.full) s.characters = 120'000;
+  if (!s.characters && !s.full) s.characters = 300'000;
+  if (!s.batch && !s.full) s.batch = 4;
   if (*s.seeds < 1) refuse("--seeds", std::to_string(*s.seeds), "at least 1");
   if (s.rank < 1) refuse("--rank", std::to_string(s.rank), "at least 1");
   if (s.text.empty() != s.pretrain_text.empty())
@@ -61,7 +62,8 @@ Domains load_domains(const FinetuneSettings& s) {
     return {.pretrain = text_of_file(file_name(s.pretrain_text), first, tokenizer, s),
             .target = text_of_file(file_name(s.text), second, tokenizer, s)};
   }
-  const Grammar subjects = agreement_grammar(s.depth, s.relative), objects = object_grammar(s.depth, s.relative);
+  const Grammar subjects = agreement_grammar(s.depth, s.relative),
+                objects = object_grammar(s.depth, s.relative, s.new_words);
   const Sentences first = draw_sentences(subjects, *s.characters, s.seed),
                   second = draw_sentences(objects, *s.characters, s.seed);
   const Tokenizer tokenizer = make_tokenizer(s, text_of(first) + text_of(second));

@@ -20,6 +20,7 @@ namespace atto::examples {
 /// The settings of LanguageSettings are those of the model and of the text to adapt to.
 struct FinetuneSettings : LanguageSettings {
   std::string pretrain_text;
+  bool new_words = false;
   std::optional<int> pretrain_epochs;
   std::string methods = "frozen,lora,intended,literal";
   std::optional<int> seeds;
@@ -38,6 +39,7 @@ struct FinetuneSettings : LanguageSettings {
   template <class Self, class Visitor>
   static void visit_fields(Self& s, Visitor&& visit) {
     visit("pretrain_text", s.pretrain_text, "Text file to pre-train on; goes with --text");
+    visit("new_words", s.new_words, "Of the second grammar: half of the nouns and verbs are new");
     visit("pretrain_epochs", s.pretrain_epochs, "Epochs of pre-training");
     visit("methods", s.methods, "What to compare, of frozen, lora, intended, literal, with commas between");
     visit("seeds", s.seeds, "Runs of everything, with seeds from --seed on");

@@ -16,7 +16,7 @@ std::vector<Grammar::Production> one_of(const std::vector<std::string>& words) {
 
 }  // namespace
 
-Grammar object_grammar(int depth, double relative) {
+Grammar object_grammar(int depth, double relative, bool new_words) {
   if (depth < 0 || !(relative > 0 && relative < 1))
     throw ValueError({.op = "object_grammar",
                       .argument = "depth, relative",
@@ -24,9 +24,15 @@ Grammar object_grammar(int depth, double relative) {
                       .expected = "depth >= 0, 0 < relative < 1",
                       .hint = {}});
   std::map<std::string, std::vector<Grammar::Production>, std::less<>> rules;
-  rules["noun"] = one_of({"farmer", "dog", "teacher", "bird", "nurse", "horse", "painter", "king"});
-  rules["act"] = one_of({"follow", "see", "help", "greet", "find", "trust"});
-  rules["state"] = one_of({"sleep", "sing", "dance", "laugh"});
+  if (new_words) {
+    rules["noun"] = one_of({"farmer", "dog", "teacher", "bird", "nurse", "horse", "painter", "king"});
+    rules["act"] = one_of({"follow", "see", "greet", "find"});
+    rules["state"] = one_of({"sleep", "sing", "dance", "laugh"});
+  } else {
+    rules["noun"] = one_of({"farmer", "dog", "teacher", "bird", "singer", "sailor", "queen", "cat"});
+    rules["act"] = one_of({"follow", "see", "help", "know", "hear"});
+    rules["state"] = one_of({"sleep", "sing", "run", "wait", "swim"});
+  }
   struct Number {
     std::string name, noun, verb;  // the endings of a noun, and of the verb that agrees with it
   };
