@@ -34,7 +34,8 @@ struct FinetuneSettings : LanguageSettings {
   double first_scale = 0;
   double last_scale = 0.5;
 
-  FinetuneSettings() { tokens = "pairs"; }
+  // Words are what attention is drawn between; neither adapter is trained with dropout.
+  FinetuneSettings() { tokens = "pairs", gin_dropout = 0; }
 
   template <class Self, class Visitor>
   static void visit_fields(Self& s, Visitor&& visit) {
@@ -55,7 +56,7 @@ struct FinetuneSettings : LanguageSettings {
     LanguageSettings::visit_fields(s, [&](const char* name, auto& field, const char* help) {
       const std::string_view key = name;
       visit(name, field,
-            key == "gin_dropout" ? "Sparse-GIN: dropout"
+            key == "gin_dropout" ? "Sparse-GIN: dropout (as published: 0.1)"
             : key == "text"      ? "Text file to adapt to; goes with --pretrain-text; without both, two grammars"
             : key == "epochs"    ? "Epochs of adaptation"
                                  : help);

@@ -5,16 +5,6 @@
 #include "core/error.hpp"
 
 namespace atto::examples {
-namespace {
-
-std::vector<Grammar::Production> one_of(const std::vector<std::string>& words) {
-  std::vector<Grammar::Production> result;
-  for (const std::string& word : words)
-    result.push_back({.probability = 1.0 / static_cast<double>(words.size()), .symbols = {word}});
-  return result;
-}
-
-}  // namespace
 
 Grammar object_grammar(int depth, double relative, bool new_words) {
   if (depth < 0 || !(relative > 0 && relative < 1))
