@@ -11,7 +11,7 @@ using atto::test::parse_xml;
 
 namespace {
 
-std::vector<Element> all(const std::vector<Element>& elements, const std::string& name) {
+std::vector<Element> named(const std::vector<Element>& elements, const std::string& name) {
   std::vector<Element> result;
   for (const Element& element : elements)
     if (element.name == name) result.push_back(element);
@@ -24,18 +24,18 @@ TEST_CASE("arc diagram: an arc per edge, heavy ones thick and on top, loops as d
   ArcDiagram diagram{.title = "t", .labels = {"a<b", "", "c", "d"}};
   diagram.arcs = {{0, 3, 1}, {2, 1, .5}, {2, 2, 1}, {0, 1, 0}, {0, 2, NAN}, {1, 2, -1}};
   const std::vector<Element> elements = parse_xml(to_svg(diagram));
-  const std::vector<Element> arcs = all(elements, "path");
+  const std::vector<Element> arcs = named(elements, "path");
   REQUIRE(arcs.size() == 2);
   CHECK(arcs[0].number("stroke-width") < arcs[1].number("stroke-width"));
-  CHECK(all(elements, "circle").size() == 1);
-  CHECK(all(elements, "text").size() == 4);  // the title and three labels that are not empty
+  CHECK(named(elements, "circle").size() == 1);
+  CHECK(named(elements, "text").size() == 4);  // the title and three labels that are not empty
 
   diagram.labels.assign(200, "a token of some length");
   diagram.arcs = {{0, 199, 1}};
   const std::vector<Element> wide = parse_xml(to_svg(diagram));
   const double width = wide[0].number("width"), height = wide[0].number("height");
   CHECK(width > diagram.width);
-  for (const Element& label : all(wide, "text")) {
+  for (const Element& label : named(wide, "text")) {
     CHECK(label.number("x") < width);
     CHECK(label.number("y") < height);
   }
