@@ -45,14 +45,14 @@ Grammar::Expectation expectation(const std::string& symbol, const Productions& p
   return known[symbol] = sum;
 }
 
+}  // namespace
+
 std::vector<Grammar::Production> one_of(const std::vector<std::string>& words) {
   std::vector<Grammar::Production> result;
   for (const std::string& word : words)
     result.push_back({.probability = 1.0 / static_cast<double>(words.size()), .symbols = {word}});
   return result;
 }
-
-}  // namespace
 
 Grammar::Grammar(Productions productions) : productions_(std::move(productions)) {
   std::set<std::string> open;

@@ -46,6 +46,9 @@ class Grammar {
   std::map<std::string, Expectation, std::less<>> expectations_;
 };
 
+/// Each word with the same probability.
+std::vector<Grammar::Production> one_of(const std::vector<std::string>& words);
+
 /// English-like sentences, one a line, of symbol "sentence":
 ///
 ///     the farmers that the dog that sleeps follows sing .
