@@ -12,45 +12,6 @@
 namespace atto {
 namespace {
 
-[[noreturn]] void refuse(const Scope& scope, const char* argument, std::string got, std::string expected,
-                         std::string hint = {}) {
-  throw ValueError({.op = scope.path().empty() ? "GraphAttention" : scope.path(),
-                    .argument = argument,
-                    .got = std::move(got),
-                    .expected = std::move(expected),
-                    .hint = std::move(hint)});
-}
-
-AttentionOptions with_defaults(AttentionOptions o, const Scope& scope) {
-  if (o.channels < 1 || o.heads < 1)
-    refuse(scope, "channels, heads", std::to_string(o.channels) + ", " + std::to_string(o.heads), "at least 1");
-  if (o.source_channels == 0) o.source_channels = o.channels;
-  if (o.key_heads == 0) o.key_heads = o.heads;
-  if (o.output_channels == 0) o.output_channels = o.channels;
-  if (o.head_width == 0) {
-    if (o.channels % o.heads != 0)
-      refuse(scope, "heads", std::to_string(o.heads), "a divisor of channels = " + std::to_string(o.channels),
-             "or set head_width");
-    o.head_width = o.channels / o.heads;
-  }
-  if (o.heads % o.key_heads != 0)
-    refuse(scope, "key_heads", std::to_string(o.key_heads), "a divisor of heads = " + std::to_string(o.heads));
-  if (o.rotary && o.rotary->width() != o.head_width)
-    refuse(scope, "rotary", "width " + std::to_string(o.rotary->width()),
-           "head_width = " + std::to_string(o.head_width));
-  if (!(o.dropout >= 0 && o.dropout < 1)) refuse(scope, "dropout", std::to_string(o.dropout), "0 <= dropout < 1");
-  const bool one_matrix = o.projection == Projection::tied || o.projection == Projection::shared;
-  if (one_matrix && (o.key_heads != o.heads || o.source_channels != o.channels))
-    refuse(scope, "projection", "one matrix for queries and keys", "equal widths and heads on both sides");
-  const std::int64_t width = o.heads * o.head_width;
-  if (o.projection == Projection::none && (o.channels != width || o.source_channels != width))
-    refuse(scope, "projection", "none", "channels = heads x head_width = " + std::to_string(width));
-  if (o.projection == Projection::query_key && (o.source_channels != width || o.key_heads != o.heads))
-    refuse(scope, "projection", "query_key",
-           "source_channels = heads x head_width = " + std::to_string(width) + ", and no grouped queries");
-  return o;
-}
-
 AttentionSizes sizes_of(const AttentionOptions& o) {
   return {.channels = o.channels,
           .heads = o.heads,
@@ -58,11 +19,6 @@ AttentionSizes sizes_of(const AttentionOptions& o) {
           .value_width = o.head_width,
           .edge_channels = o.edge_channels,
           .source_channels = o.source_channels};
-}
-
-// [N, H W] -> [N, H, W]
-Var split_heads(const Var& x, std::int64_t heads) {
-  return reshape(x, Shape{x.size(0), heads, x.size(1) / heads});
 }
 
 // What operations take that know nothing of grouped queries.
@@ -87,7 +43,7 @@ Var flat(const Var& heads) {
 
 GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& options)
     : Module(scope),
-      options_(with_defaults(options, scope)),
+      options_(detail::complete(options, scope)),
       sizes_(sizes_of(options_)),
       normaliser_(options.normaliser.build(scope / "normaliser", sizes_)),
       bias_(options.output == Output::bias || options.output == Output::mean
@@ -95,27 +51,10 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
                       "bias",
                       Shape{options.output == Output::mean ? sizes_.value_width : sizes_.heads * sizes_.value_width},
                       init::zeros())
-                : Parameter::none()) {
+                : Parameter::none()),
+      projections_(scope, options_, *normaliser_) {
   const AttentionOptions& o = options_;
-  const std::int64_t maps = normaliser_->maps(), value_width = o.key_heads * o.head_width;
-  const std::int64_t query_width = maps * o.heads * o.head_width, key_width = maps * value_width;
-  if (maps > 1 && o.projection != Projection::separate && o.projection != Projection::query_key)
-    refuse(scope, "normaliser", normaliser_->name() + ", which needs " + std::to_string(maps) + " maps",
-           "queries and keys with projections of their own");
-  const auto linear = [&](std::optional<Linear>& slot, const char* name, std::int64_t in, std::int64_t out, bool bias) {
-    LinearOptions like_query{.bias = bias, .weight_init = o.weight_init, .bias_init = o.bias_init};
-    if (o.same_start && query_ && in == o.channels && out == query_width) {
-      like_query.weight_init = init::values(query_->weight().value());
-      if (bias) like_query.bias_init = init::values(query_->bias().value());
-    }
-    slot.emplace(scope / name, in, out, like_query);
-  };
-  if (o.projection != Projection::none) linear(query_, "query", o.channels, query_width, o.bias);
-  if (o.projection == Projection::separate || o.projection == Projection::key_value ||
-      o.projection == Projection::query_key)
-    linear(key_, "key", o.source_channels, key_width, o.bias);
-  if (o.projection == Projection::separate || o.projection == Projection::tied)
-    linear(value_, "value", o.source_channels, value_width, o.bias);
+  const std::int64_t maps = normaliser_->maps();
   AttentionSizes sizes = sizes_;
   sizes.heads = maps * o.heads;
   score_ = o.score.build(scope / "score", sizes);
@@ -126,20 +65,24 @@ GraphAttention::GraphAttention(const Scope& scope, const AttentionOptions& optio
   sizes.value_width = aggregator_->width(sizes_.value_width);
   finish_ = o.finish.build(scope / "finish", sizes);
   const std::int64_t width = finish_->width(sizes.value_width);
-  if (o.output == Output::linear) linear(output_, "output", o.heads * width, o.output_channels, o.bias);
+  if (o.output == Output::linear)
+    output_.emplace(scope / "output", o.heads * width, o.output_channels,
+                    projections_.linear_options(o.heads * width, o.output_channels));
   if (bias_.defined() && width != sizes_.value_width)
-    refuse(scope, "output", "a bias on heads of width " + std::to_string(width),
-           "width " + std::to_string(sizes_.value_width), "choose Output::linear or Output::none");
+    detail::refuse_attention(scope, "output", "a bias on heads of width " + std::to_string(width),
+                             "width " + std::to_string(sizes_.value_width), "choose Output::linear or Output::none");
   if (o.causal)
     for (const SlotPointer& slot : {score_, pair_, normaliser_, gate_, aggregator_, finish_})
       if (const std::string reason = slot->looks_ahead(); !reason.empty())
-        refuse(scope, "causal", slot->name() + ", which looks ahead: " + reason, "slots that see no later position");
+        detail::refuse_attention(scope, "causal", slot->name() + ", which looks ahead: " + reason,
+                                 "slots that see no later position");
 }
 
 Var GraphAttention::operator()(const AttentionInputs& inputs, const Support& support) const {
   const auto here = enter();
   remember(inputs, support);
-  EdgeView view = project(inputs, support);
+  check_support(support);
+  EdgeView view = projections_(inputs, support);
   const std::optional<FusedOp> op = fused_op(support);
   // GATv2's op reads values and keys from one tensor; whether they are one is known only now.
   if (!op || (*op == FusedOp::gatv2 && view.value.node() != view.key.node()))
@@ -192,7 +135,8 @@ Var GraphAttention::run(FusedOp op, const EdgeView& view, const Support& support
 }
 
 EdgeView GraphAttention::view(const AttentionInputs& inputs, const Support& support) const {
-  return with_all_heads(project(inputs, support), options_.heads);
+  check_support(support);
+  return with_all_heads(projections_(inputs, support), options_.heads);
 }
 
 Var GraphAttention::lowered(const AttentionInputs& inputs, const Support& support, Var* map) const {
@@ -225,58 +169,6 @@ Var GraphAttention::edge_weights(const EdgeView& view) const {
   return (*gate_)(view, (*normaliser_)(view, logits));
 }
 
-EdgeView GraphAttention::project(const AttentionInputs& inputs, const Support& support) const {
-  check_support(support);
-  const Var& source = inputs.source.defined() ? inputs.source : inputs.query;
-  const Var& value = inputs.value.defined() ? inputs.value : source;
-  const auto expect = [&](const char* name, const Var& x, std::int64_t rows, std::int64_t columns) {
-    if (!x.defined() || x.shape() != Shape{rows, columns})
-      throw ShapeError({.op = scope().path().empty() ? "GraphAttention" : scope().path(),
-                        .argument = name,
-                        .got = x.defined() ? x.shape().str() : "undefined",
-                        .expected = Shape{rows, columns}.str(),
-                        .hint = "the rows are those of the support"});
-  };
-  expect("query", inputs.query, support.num_dst(), options_.channels);
-  const std::int64_t source_rows = inputs.cache != nullptr ? support.num_dst() : support.num_src();
-  expect("source", source, source_rows, options_.source_channels);
-  expect("value", value, source_rows, options_.source_channels);
-
-  EdgeView view;
-  view.self = inputs.query;
-  view.source = source;
-  view.support = support;
-  view.edge = inputs.edge;
-  const auto apply_to = [](const std::optional<Linear>& projection, const Var& x) {
-    return projection ? (*projection)(x) : x;
-  };
-  const bool query_serves_key = options_.projection == Projection::tied || options_.projection == Projection::shared;
-  const Var query = apply_to(query_, inputs.query);
-  const Var key = query_serves_key ? (source.node() == inputs.query.node() ? query : apply_to(query_, source))
-                                   : apply_to(key_, source);
-  const bool key_serves_value =
-      options_.projection == Projection::key_value || options_.projection == Projection::shared;
-  const Var& projected_value = key_serves_value && value.node() == source.node() ? key
-                               : key_serves_value ? apply_to(query_serves_key ? query_ : key_, value)
-                                                  : apply_to(value_, value);
-  const std::int64_t maps = normaliser_->maps();
-  view.query = split_heads(query, maps * options_.heads);
-  view.key = key.node() == query.node() ? view.query : split_heads(key, maps * options_.key_heads);
-  view.value = projected_value.node() == key.node() ? view.key : split_heads(projected_value, options_.key_heads);
-  if (options_.rotary) {
-    const RotaryEmbedding& rotary = *options_.rotary;
-    const std::int64_t count = support.keys().longest();
-    const Tensor positions = query_positions(support.queries(), support.keys());
-    view.query = rotary(view.query, positions, count);
-    view.key = rotary(view.key, inputs.cache != nullptr ? positions : key_positions(support.keys()), count);
-  }
-  if (inputs.cache != nullptr) {
-    view.key = inputs.cache->keys(view.key);
-    view.value = inputs.cache->values(view.value);
-  }
-  return view;
-}
-
 Var GraphAttention::combine(const Var& heads) const {
   if (options_.output == Output::mean) return mean(heads, 1) + bias_;
   const Var side_by_side = flat(heads);
@@ -290,13 +182,11 @@ std::string GraphAttention::refusal(FusedOp op, const Support& support) const {
   for (const SlotModule* slot : stages())
     if (!slot->fits(op))
       return "it has no " + (slot->name().empty() ? std::string("way to leave the softmax out") : slot->name());
-  const bool value_is_key = options_.projection == Projection::key_value || options_.projection == Projection::shared ||
-                            options_.projection == Projection::none;
   const bool plain = gate_->name().empty() && options_.dropout == 0;
   if (normaliser_->maps() > 1 && !plain) return "it gates and drops each map and not the difference of two";
   if (aggregator_->needs_unit_rows() && !(plain && normaliser_->maps() == 1))
     return "it has " + aggregator_->name() + " only of weights that add up to 1";
-  if (op == FusedOp::gatv2 && !value_is_key)
+  if (op == FusedOp::gatv2 && !projections_.value_is_key())
     return "its values are its keys, and here they have projections of their own";
   return {};
 }
@@ -324,10 +214,11 @@ std::string GraphAttention::plan(const Support& support) const {
 
 void GraphAttention::check_support(const Support& support) const {
   if (options_.causal && support.kind() != Support::Kind::causal)
-    refuse(scope(), "support", support.name(), "causal", "this attention was built with .causal = true");
+    detail::refuse_attention(scope(), "support", support.name(), "causal",
+                             "this attention was built with .causal = true");
   if (options_.rotary && support.kind() == Support::Kind::edges)
-    refuse(scope(), "support", support.name(), "pairs or causal",
-           "rotary positions are places in a sequence, and edges have none");
+    detail::refuse_attention(scope(), "support", support.name(), "pairs or causal",
+                             "rotary positions are places in a sequence, and edges have none");
 }
 
 Var GraphAttention::map(const AttentionInputs& inputs, const Support& support) const {
