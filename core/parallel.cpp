@@ -60,6 +60,9 @@ struct Job {
     }
   }
 
+  /// A thread of a team that has been larger may have none of its own.
+  bool has_run(int member) const { return member < runs; }
+
   std::atomic<int> helpers{0};  // that are at work on it
   std::exception_ptr failure{};
 
@@ -129,14 +132,16 @@ class Team {
       posted_.wait(seen);
       seen = posted_.load(std::memory_order_acquire);
       Job* job = nullptr;
+      int run = 0;
       {
         const std::lock_guard lock(mutex_);
         if (job_ == nullptr || places_ == 0) continue;
         job = job_;
+        run = job->has_run(member) ? member : places_;
         --places_;
         job->helpers.fetch_add(1, std::memory_order_relaxed);
       }
-      job->work(member);
+      job->work(run);
       job->helpers.fetch_sub(1, std::memory_order_release);
     }
   }
