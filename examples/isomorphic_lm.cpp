@@ -25,7 +25,7 @@ using namespace atto::examples;
 
 struct ComparisonSettings : LanguageSettings {
   std::string variants = "reference,gin,pna";
-  std::optional<int> seeds;
+  int seeds = 3;
 
   template <class Self, class Visitor>
   static void visit_fields(Self& s, Visitor&& visit) {
@@ -36,8 +36,7 @@ struct ComparisonSettings : LanguageSettings {
 };
 
 void complete(ComparisonSettings& s) {
-  if (!s.seeds) s.seeds = s.full ? 3 : 2;
-  if (*s.seeds < 1) refuse("--seeds", std::to_string(*s.seeds), "at least 1");
+  if (s.seeds < 1 || s.seeds > 1000) refuse("--seeds", std::to_string(s.seeds), "1 to 1000");
   choose_defaults(s);
 }
 
@@ -84,7 +83,7 @@ void compare(const ComparisonSettings& s, const std::filesystem::path& out, bool
   const auto folder_of = [&](std::size_t v, std::uint64_t seed) {
     return out / "runs" / fmt::format("{}-{}", variants[v]->name, seed);
   };
-  const auto seeds = static_cast<std::uint64_t>(*s.seeds);
+  const auto seeds = static_cast<std::uint64_t>(s.seeds);
   build(0, s.seed);  // settings that do not fit must not cost an earlier run
   const RunFolder folder = RunFolder::create(out);
   write_atomically(folder.config(), fields_to_json(s).dump(2) + "\n");
@@ -95,7 +94,7 @@ void compare(const ComparisonSettings& s, const std::filesystem::path& out, bool
   portable.threads = 0;
   const Metadata metadata{{"settings", fields_to_json(portable).dump()}, {"format", "attograd 1"}};
 
-  Progress progress(stderr, {.folds = static_cast<int>(variants.size()) * *s.seeds,
+  Progress progress(stderr, {.folds = static_cast<int>(variants.size()) * s.seeds,
                              .epochs = *s.epochs,
                              .metric = "perplexity",
                              .run = "run"});
@@ -118,7 +117,7 @@ void compare(const ComparisonSettings& s, const std::filesystem::path& out, bool
   const std::string title = fmt::format("Language models with as many parameters on {}", text.name);
   write_language_results(folder, title, remarks, fields_to_json(s).dump(2), outcomes, text);
   fmt::print("\n{}\n\n{}\n", title, result_table(outcomes, text).text());
-  for (std::size_t o = 0; o < outcomes.size(); o += static_cast<std::size_t>(*s.seeds))
+  for (std::size_t o = 0; o < outcomes.size(); o += static_cast<std::size_t>(s.seeds))
     fmt::print("{} continues (behind |):\n{}\n", outcomes[o].variant, outcomes[o].sample);
   fmt::print("Results are in {}; open {} in a browser.\n", out.string(), folder.report().string());
 }

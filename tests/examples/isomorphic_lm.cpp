@@ -53,6 +53,7 @@ TEST_CASE("isomorphic_lm compares models on the grammar, goes on to the same bit
   CHECK(summary.at("models").at("pna").at("sharpness").empty());
   CHECK(result.output.find("above optimum") != std::string::npos);
   CHECK(result.output.find("gin continues") != std::string::npos);
+  CHECK(result.output.find("run 3/6  epoch 2/2") != std::string::npos);
 
   // As if killed in the middle: one run has its checkpoint only, the last has not begun.
   REQUIRE(compare(kTiny + " --threads 1 --out" + at(again), folder).code == 0);
