@@ -73,7 +73,8 @@ void compare(const FinetuneSettings& s, const std::filesystem::path& out, bool r
   // All of them now: --resume must not find what an earlier comparison left.
   for (std::uint64_t seed = s.seed; seed < s.seed + seeds && !resume; ++seed) {
     RunFolder::create(pretrained(seed));
-    for (const Method method : methods) RunFolder::create(adapted(method, seed));
+    for (const Method method : methods)
+      if (method != Method::frozen) RunFolder::create(adapted(method, seed));
   }
   FinetuneSettings portable = s;  // weights are the same bits whatever trained them
   portable.threads = 0;

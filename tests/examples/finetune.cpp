@@ -177,6 +177,7 @@ TEST_CASE("sparse_gin_finetune compares, writes its files, and goes on from wher
   // As if it had been killed after the intended one: the rest is made again, the same with other threads.
   const auto weights = [&] { return read_file(out / "adapters" / "literal-1" / "adapter.safetensors"); };
   const std::string literal = weights(), first = read_file(out / "adapters" / "lora-1" / "metrics.csv");
+  CHECK(literal != read_file(out / "adapters" / "intended-1" / "adapter.safetensors"));
   std::filesystem::remove_all(out / "adapters" / "literal-1");
   std::filesystem::remove(out / "adapters" / "intended-1" / "model.safetensors");
   CHECK(run("--resume '" + out.string() + "' --threads 2").code == 0);
