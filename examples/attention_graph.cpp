@@ -17,6 +17,7 @@
 #include "examples/common/language_study.hpp"
 #include "examples/common/main.hpp"
 #include "examples/common/refuse.hpp"
+#include "examples/common/resources.hpp"
 #include "nn/attention/layer_socket.hpp"
 #include "nn/language/files.hpp"
 
@@ -180,13 +181,13 @@ int run(int argc, char** argv) {
   app.add_option("--seed", a.seed, "Seed of the small model")->capture_default_str();
   app.add_option("--threads", a.threads, "Threads; results do not depend on it; 0 means all processors")
       ->capture_default_str();
+  Resources resources(app);
   if (const auto code = parse(app, argc, argv)) return *code;
   if (a.thresholds.empty()) refuse("--thresholds", "none", "at least one");
   for (const double threshold : a.thresholds)
     if (!(threshold >= 0 && threshold < 1)) refuse("--thresholds", fmt::format("{}", threshold), "0 <= threshold < 1");
   if (a.threads != 0) set_threads(a.threads);
-  draw(a);
-  return 0;
+  return resources.run([&] { draw(a); });
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "core/file.hpp"
 #include "core/parallel.hpp"
 #include "examples/common/main.hpp"
+#include "examples/common/resources.hpp"
 #include "nn/language/files.hpp"
 #include "nn/text/tokenizer.hpp"
 
@@ -156,6 +157,7 @@ int run(int argc, char** argv) {
   app.add_option("--logits", a.logits,
                  "Write a CSV file: for every token its place, the token and the logits of the one that follows");
   app.add_option("--out", a.out, "Folder for generated.json: prompt, new tokens and speed; empty: nothing is written");
+  examples::Resources resources(app);
   if (const auto code = examples::parse(app, argc, argv)) return *code;
   if (prompt->count() + ids->count() == 0 || (ids->count() > 0 && a.ids.empty()))
     throw ValueError({.op = "generate",
@@ -164,8 +166,7 @@ int run(int argc, char** argv) {
                       .expected = "a text or token ids to continue",
                       .hint = {}});
   if (a.threads != 0) set_threads(a.threads);
-  run_model(a);
-  return 0;
+  return resources.run([&] { run_model(a); });
 }
 
 }  // namespace

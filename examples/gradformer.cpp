@@ -4,12 +4,11 @@
 
 #include <CLI/CLI.hpp>
 
-#include "core/allocator.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/parallel.hpp"
-#include "core/trace_file.hpp"
 #include "examples/common/main.hpp"
+#include "examples/common/resources.hpp"
 #include "examples/common/study.hpp"
 #include "nn/safetensors.hpp"
 
@@ -31,8 +30,7 @@ atto::examples::Settings stored_settings(const CLI::App& app, const atto::exampl
 int run(int argc, char** argv) {
   using namespace atto;
   examples::Settings settings;
-  std::string out = "results/gradformer", resume, weights, predictions, trace_file, cache = ".cache";
-  std::uint64_t memory_limit = 0;
+  std::string out = "results/gradformer", resume, weights, predictions, cache = ".cache";
 
   CLI::App app{
       "Trains Gradformer, a graph transformer whose attention decays with hop distance, or one of the models it is "
@@ -61,17 +59,7 @@ int run(int argc, char** argv) {
   app.add_option("--cache", cache, "Folder that keeps hop distances and encodings for the next run; '' keeps nothing")
       ->capture_default_str()
       ->group("Run");
-  app.add_option("--trace", trace_file,
-                 "Write where the time went to this file (for chrome://tracing or Perfetto) and print a table")
-      ->take_last()
-      ->group("Run");
-  app.add_option("--memory-limit", memory_limit,
-                 "Refuse to take more memory than that for tensors: bytes, or a number with KiB, MiB, GiB")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62))
-      ->option_text("SIZE")
-      ->take_last()
-      ->group("Run");
+  examples::Resources resources(app);
   if (const auto code = examples::parse(app, argc, argv)) return *code;
 
   if (!resume.empty()) {
@@ -83,19 +71,14 @@ int run(int argc, char** argv) {
       settings = stored_settings(app, settings, stored->second, weights);
   }
   if (settings.threads != 0) set_threads(settings.threads);  // refuses what is below 1
-  allocator::set_limit(static_cast<std::int64_t>(memory_limit));
-  const Dataset dataset = examples::load_dataset(settings);
-  examples::choose_defaults(settings, dataset);
-  TraceFile trace(trace_file);
-  if (!predictions.empty()) {
-    examples::predict(settings, dataset, weights, predictions, cache);
-  } else {
+  return resources.run([&] {
+    const Dataset dataset = examples::load_dataset(settings);
+    examples::choose_defaults(settings, dataset);
+    if (!predictions.empty()) return examples::predict(settings, dataset, weights, predictions, cache);
     fmt::print(stderr, "{}\n", dataset.describe());
     examples::run_study(settings, dataset,
                         {.folder = resume.empty() ? out : resume, .resume = !resume.empty(), .cache = cache});
-  }
-  if (!trace_file.empty()) fmt::print("\n{}", trace.finish());
-  return 0;
+  });
 }
 
 }  // namespace

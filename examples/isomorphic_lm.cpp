@@ -16,6 +16,7 @@
 #include "examples/common/language_results.hpp"
 #include "examples/common/main.hpp"
 #include "examples/common/refuse.hpp"
+#include "examples/common/resources.hpp"
 #include "nn/report/format.hpp"
 
 namespace {
@@ -146,6 +147,7 @@ int run(int argc, char** argv) {
   app.add_option("--resume", resume, "Go on with the comparison in this folder, with the settings in its config.json")
       ->group("Run");
   app.add_flag("--list", list, "Explain the models and stop")->group("Run");
+  Resources resources(app);
   if (const auto code = parse(app, argc, argv)) return *code;
   if (list) {
     for (const LanguageVariant& variant : language_variants())
@@ -162,8 +164,7 @@ int run(int argc, char** argv) {
   }
   if (settings.threads != 0) set_threads(settings.threads);
   complete(settings);
-  compare(settings, resume.empty() ? out : resume, !resume.empty());
-  return 0;
+  return resources.run([&] { compare(settings, resume.empty() ? out : resume, !resume.empty()); });
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "examples/common/fields.hpp"
 #include "examples/common/finetune_results.hpp"
 #include "examples/common/main.hpp"
+#include "examples/common/resources.hpp"
 #include "nn/language/config.hpp"
 #include "nn/report/format.hpp"
 
@@ -149,6 +150,7 @@ int run(int argc, char** argv) {
       ->group("Run");
   app.add_option("--resume", resume, "Go on with the comparison in this folder, with the settings in its config.json")
       ->group("Run");
+  Resources resources(app);
   if (const auto code = parse(app, argc, argv)) return *code;
   if (!resume.empty()) {
     const std::filesystem::path config = std::filesystem::path(resume) / "config.json";
@@ -160,8 +162,7 @@ int run(int argc, char** argv) {
   }
   if (settings.threads != 0) set_threads(settings.threads);
   choose_finetune_defaults(settings);
-  compare(settings, resume.empty() ? out : resume, !resume.empty());
-  return 0;
+  return resources.run([&] { compare(settings, resume.empty() ? out : resume, !resume.empty()); });
 }
 
 }  // namespace
