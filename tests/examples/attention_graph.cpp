@@ -1,6 +1,7 @@
 // Attention as a graph: what thresholds leave, and the page.
 
 #include <cmath>
+#include <set>
 
 #include "examples/common/attention_page.hpp"
 #include "graph/support.hpp"
@@ -81,16 +82,20 @@ TEST_CASE("attention_graph draws a layer of a model: all causal pairs at thresho
                            " --out '" + (folder / "out").string() + "'",
                        folder / "log");
   };
-  for (const std::string head : {"all", "2"}) {
+  std::set<std::string> left;
+  for (const std::string head : {"all", "1", "2"}) {
     INFO(head);
     const Result result = run("--text 'ab <ca' --layer 2 --thresholds 0,0.3 --head " + head);
     INFO(result.output);
     REQUIRE(result.code == 0);
     CHECK(result.output.find("threshold 0: 21 edges, 3.50 per token, 100.0 % of the weight") != std::string::npos);
+    left.insert(result.output.substr(result.output.find("threshold 0.3")));
     const std::string page = read_file(folder / "out" / "attention.html");
     CHECK(!parse_xml(page).empty());
-    CHECK(page.find(head == "all" ? "layer 2, all 2 heads" : "layer 2, head 2") != std::string::npos);
+    CHECK(page.find(head == "all" ? std::string("layer 2, all 2 heads") : "layer 2, head " + head) !=
+          std::string::npos);
   }
+  CHECK(left.size() == 3);  // each head has a map of its own
   CHECK(run("--ids 0,1,2").code == 0);
   for (const auto& [arguments, text] :
        std::vector<std::pair<std::string, std::string>>{{"--ids 1 --thresholds 0,1", "0 <= threshold < 1"},
