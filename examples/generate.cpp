@@ -99,6 +99,7 @@ void run_model(const Arguments& a) {
   const Tokens added = generate(model, std::span(&prompt, 1), options)[0];
   const double end = seconds_now();
   fmt::print("\n");
+  std::fflush(stdout);
   const double reading = added.empty() ? 0 : first - start, writing = added.empty() ? 0 : end - first;
   const auto rate = [](double tokens, double seconds) { return seconds > 0 ? tokens / seconds : 0; };
   const double read_rate = rate(static_cast<double>(prompt.size()), reading),

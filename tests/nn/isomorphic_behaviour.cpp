@@ -244,7 +244,7 @@ TEST_CASE("isomorphic attention: every combination of its slots runs as its lowe
               gradcheck([&](std::span<const Var> in) { return attention(in[0], support); }, {x}, {.directions = 1});
           CHECK(result.report == "");
         }
-  CHECK(fused == 14);
+  CHECK(fused == 15);
 }
 
 TEST_CASE("PNA: gradients on rows with several neighbours, away from the kinks") {
