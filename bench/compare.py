@@ -183,6 +183,9 @@ class Bench:
         if row.kind == "ns":
             value = result["ns"] = None if not ours.times else ours.median() * 1e6 / ours.ready["parts"]
             result["notes"].append(f"{value:.0f} ns for each operation, median; the columns are for {ours.ready['parts']} of them")
+        if row.kind == "rate":
+            rates = [f"{side.ready['parts'] * 1000 / side.median():.0f}" for side in (ours, other) if side is not None and side.times]
+            result["notes"].append(f"tokens per second, median: {' against '.join(rates)}")
         # One repetition at a tiny size says nothing about a goal, least of all on a busy machine.
         result["verdict"] = "smoke only" if self.options.quick else verdict(row, value, result["memory_ratio"])
         if result["difference"] is not None and result["difference"] > TOLERANCE:
@@ -231,7 +234,7 @@ def why_skipped(row, options):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="goals, separated by commas: 1a,1b,1c,2,3,4,5,6,7,8,9,11")
+    parser.add_argument("--only", default="", help="goals, separated by commas: 1a,1b,1c,2,3,4,5,6,7,8,9,11,language")
     parser.add_argument("--workload", default="", help="only workloads whose name contains this")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of both sides (default: all)")
     parser.add_argument("--data", default=os.environ.get("ATTOGRAD_DATA", ""), help="folder with tu/NCI1, tu/PROTEINS_full (default: ATTOGRAD_DATA)")

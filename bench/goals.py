@@ -9,10 +9,10 @@ class Row:
     title: str
     workload: str
     variants: list = field(default_factory=lambda: [""])  # of the peer; the fastest counts. Those that begin with dgl are of DGL
-    floor: float = 0
+    floor: float = 0  # 0: shown without a verdict
     stretch: float = 0
     kind: str = "ratio"  # "ratio": peer / ours; "ns": ours per operation, at most; "threads": our one thread / our threads;
-                         # "share": the least time by the roofline of the machine / ours
+                         # "share": the least time by the roofline of the machine / ours; "rate": a ratio, with tokens per second
     memory: tuple = ()   # floor and stretch of our peak memory / the peer's
 
     def better(self, a, b):
@@ -23,6 +23,8 @@ def verdict(row, value, memory=None):
     """"stretch met", "floor met" or "NOT MET"; memory counts where the goal speaks of it."""
     if value is None:
         return "not measured"
+    if not row.floor:
+        return "no goal"
     limits = zip((row.stretch, row.floor), tuple(reversed(row.memory)) or (None, None), ("stretch met", "floor met"))
     for limit, memory_limit, name in limits:
         if row.better(value, limit) and (memory_limit is None or (memory is not None and memory <= memory_limit)):
@@ -66,6 +68,7 @@ GOALS += [Row("9", f"threads against one: {name}", name, [], 1.7, 1.9, kind="thr
                        "attention-512", "spmm-12k-256-both", "spmm-100k-64", "spmm-100k-64-both")]
 
 GOALS += [Row("11", f"causal attention, L {length}, H 8, d 64", f"causal-{length}", floor=1, stretch=1.3) for length in (256, 512, 1024, 2048)]
+GOALS += [Row("language", "language model, a training step on 8 x 256 tokens", "language", kind="rate")]
 
 
 def time_text(ms):
@@ -78,7 +81,7 @@ def time_text(ms):
 
 
 def limit_text(row, value):
-    return f"{value:g} ns" if row.kind == "ns" else f"{100 * value:g} %" if row.kind == "share" else f"{value:g}x"
+    return "-" if not value else f"{value:g} ns" if row.kind == "ns" else f"{100 * value:g} %" if row.kind == "share" else f"{value:g}x"
 
 
 HEADER = ["goal", "workload", "ours", "minimum", "peer", "minimum", "ratio", "floor", "stretch", "memory", "difference", "verdict"]

@@ -36,11 +36,12 @@ std::vector<std::string> workload_names() {
           "spmm-100k-64-both",
           "spmm-molecules-64-both",
           "adamw",
-          "tape"};
+          "tape",
+          "language"};
 }
 
 std::unique_ptr<Workload> make_workload(const std::string& name, const WorkloadOptions& options) {
-  for (const auto make : {make_attention, make_gat, make_spmm, make_small, make_training})
+  for (const auto make : {make_attention, make_gat, make_spmm, make_small, make_training, make_language})
     if (std::unique_ptr<Workload> workload = make(name, options)) return workload;
   throw ValueError({.op = "bench",
                     .argument = "--workload",

@@ -44,5 +44,6 @@ std::unique_ptr<Workload> make_gat(const std::string& name, const WorkloadOption
 std::unique_ptr<Workload> make_spmm(const std::string& name, const WorkloadOptions& options);
 std::unique_ptr<Workload> make_small(const std::string& name, const WorkloadOptions& options);
 std::unique_ptr<Workload> make_training(const std::string& name, const WorkloadOptions& options);
+std::unique_ptr<Workload> make_language(const std::string& name, const WorkloadOptions& options);
 
 }  // namespace atto::bench

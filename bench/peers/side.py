@@ -36,6 +36,8 @@ def import_what_is_needed(name, variant):
         return
     if name.startswith(("nci1", "proteins", "zinc", "cluster")):
         import training  # noqa: F401
+    if name == "language":
+        import language  # noqa: F401
     if name.startswith("gat"):
         import torch_geometric.nn  # noqa: F401
 
@@ -64,10 +66,13 @@ def build(options, dropout):
     if name == "tape":
         from small import Tape
         return Tape(inputs)
-    from training import Training
     weights = read_safetensors(options.weights)
     for tensors in (inputs, weights):
         tensors.update({key: value.to(torch.get_default_dtype()) for key, value in tensors.items() if value.is_floating_point()})
+    if name == "language":
+        from language import LanguageStep
+        return LanguageStep(inputs, weights)
+    from training import Training
     return Training(name, inputs, weights, options.quick, dropout)
 
 
