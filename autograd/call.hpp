@@ -26,7 +26,12 @@ class TracedCall {
   std::int64_t start_;
 };
 
-bool anomaly_enabled();
+namespace detail {
+inline thread_local constinit bool anomaly = false;
+}
+inline bool anomaly_enabled() {
+  return detail::anomaly;
+}
 /// NumericError naming the operation and the module path where it was created, unless all numbers are finite.
 void refuse_non_finite(const Tensor& tensor, Masks masks, std::string_view op, const std::string& what,
                        const std::string& path);

@@ -14,7 +14,6 @@ namespace atto {
 namespace {
 
 thread_local bool recording = true;
-thread_local bool anomaly = false;
 thread_local bool keep_values = false;
 thread_local const std::string* current_path = nullptr;
 
@@ -29,10 +28,6 @@ void search(const Op& op, Inputs inputs, std::size_t count, const Tensor& value)
 
 }  // namespace
 
-bool anomaly_enabled() {
-  return anomaly;
-}
-
 void refuse_non_finite(const Tensor& tensor, Masks masks, std::string_view op, const std::string& what,
                        const std::string& path) {
   const std::int64_t at = first_non_finite(tensor, masks);
@@ -45,14 +40,6 @@ void refuse_non_finite(const Tensor& tensor, Masks masks, std::string_view op, c
 }
 
 namespace {
-
-// Grows along the tape, also when it goes on on another thread.
-std::uint64_t next_after(const NodeInputs& inputs) {
-  thread_local std::uint64_t last = 0;
-  for (const Node* input : inputs)
-    if (input) last = std::max(last, input->sequence);
-  return ++last;
-}
 
 Hash content_of(const Tensor& tensor) {
   return tensor.defined() ? murmur3(tensor.raw(), static_cast<std::size_t>(tensor.bytes())) : Hash{};
@@ -127,12 +114,11 @@ Var apply_op(std::unique_ptr<Op> op, std::span<const VarRef> inputs) {
   const Var result{Var::Handle(new Node(*op, list))};
   call.record(*op, false);
   Node& node = *result.node();
-  if (anomaly) search(*op, list, inputs.size(), node.value);
+  if (anomaly_enabled()) search(*op, list, inputs.size(), node.value);
   if (needs_grad) {
     node.record(std::move(op), inputs);
-    node.keep_value = keep_values || anomaly;
-    node.sequence = next_after(node.inputs);
-    if (anomaly) {
+    node.keep_value = keep_values || anomaly_enabled();
+    if (anomaly_enabled()) {
       if (current_path) node.more().path = *current_path;
       remember_content(node);
     }
@@ -157,11 +143,11 @@ bool grad_enabled() {
   return recording;
 }
 
-AnomalyMode::AnomalyMode() : previous_(anomaly) {
-  anomaly = true;
+AnomalyMode::AnomalyMode() : previous_(anomaly_enabled()) {
+  detail::anomaly = true;
 }
 AnomalyMode::~AnomalyMode() {
-  anomaly = previous_;
+  detail::anomaly = previous_;
 }
 
 PathScope::PathScope(const std::string& path) : previous_(current_path) {

@@ -22,9 +22,12 @@ class NodeInputs {
   NodeInputs() = default;
   NodeInputs(const NodeInputs&) = delete;
   NodeInputs& operator=(const NodeInputs&) = delete;
-  ~NodeInputs() { clear(); }
+  ~NodeInputs() {
+    if (size_ != 0) clear();
+  }
   /// Adds a reference of the tape to each, and one of a Var where the bit of `kept` says so: 63 for all further ones.
-  void assign(std::span<const VarRef> inputs, std::int64_t kept);
+  /// The sequence of the youngest.
+  std::uint64_t assign(std::span<const VarRef> inputs, std::int64_t kept);
   void clear() noexcept;
   std::size_t size() const noexcept { return size_; }
   Node* const* begin() const noexcept { return many_ ? many_.get() : few_.data(); }
@@ -60,7 +63,9 @@ struct Node : Pooled {
   explicit Node(Tensor&& v) : value(std::move(v)) {}
   /// The result of a call.
   Node(Op& call, Inputs arguments) : value(call.forward(arguments)) {}
-  ~Node() { let_op_go(); }
+  ~Node() {
+    if (op) let_op_go();
+  }
 
   // What walks look at lies together, in front.
   std::unique_ptr<Op> op;  // null for leaves and constants
@@ -93,7 +98,7 @@ struct Node : Pooled {
     if (left == References::Left::none_of_vars && !keep_value) value.let_go();
     return left;
   }
-  /// Makes this the place of a call: with its inputs, of which it keeps those that it will read.
+  /// Makes this the place of a call, later than its inputs, of which it keeps those that it will read.
   void record(std::unique_ptr<Op> call, std::span<const VarRef> arguments);
   /// Frees what backward would need, the inputs that were kept included.
   void let_op_go() noexcept;

@@ -1,5 +1,6 @@
 #include "autograd/var.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "autograd/tape.hpp"
@@ -34,15 +35,20 @@ void bury(Node* node) noexcept {
 
 }  // namespace
 
-void NodeInputs::assign(std::span<const VarRef> inputs, std::int64_t kept) {
+std::uint64_t NodeInputs::assign(std::span<const VarRef> inputs, std::int64_t kept) {
   if (inputs.size() > few_.size()) many_ = std::make_unique<Node*[]>(inputs.size());
   size_ = inputs.size();
+  std::uint64_t youngest = 0;
   Node** to = many_ ? many_.get() : few_.data();
   for (const VarRef input : inputs) {
     Node* node = *to++ = input.node();
-    if (node) node->references.add(References::kTape + (kept & 1 ? References::kVar : 0));
+    if (node) {
+      node->references.add(References::kTape + (kept & 1 ? References::kVar : 0));
+      youngest = std::max(youngest, node->sequence);
+    }
     kept >>= 1;
   }
+  return youngest;
 }
 
 void NodeInputs::clear() noexcept {
@@ -54,12 +60,13 @@ void NodeInputs::clear() noexcept {
 
 void Node::record(std::unique_ptr<Op> call, std::span<const VarRef> arguments) {
   op = std::move(call);
-  inputs.assign(arguments, op->kept());
+  // Grows along the tape, also when it goes on on another thread.
+  thread_local constinit std::uint64_t last = 0;
+  sequence = last = 1 + std::max(last, inputs.assign(arguments, op->kept()));
   requires_grad = true;
 }
 
 void Node::let_op_go() noexcept {
-  if (!op) return;
   Node* const* input = inputs.begin();
   for (std::int64_t kept = op->kept(); kept != 0 && input != inputs.end(); kept >>= 1, ++input)
     if (kept & 1 && *input) (*input)->drop_var();
