@@ -148,8 +148,10 @@ Ticks fitting_ticks(Range range, double width, const Axis& axis) {
   }
   // Not even two stand side by side: one is still better than none.
   Ticks ticks = nice_ticks(range, 1, axis);
-  ticks.at.resize(std::min<std::size_t>(ticks.at.size(), 1));
-  ticks.labels.resize(ticks.at.size());
+  if (ticks.at.size() > 1) {
+    ticks.at = {ticks.at.front()};
+    ticks.labels = {ticks.labels.front()};
+  }
   return ticks;
 }
 
