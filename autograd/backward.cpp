@@ -1,5 +1,6 @@
 // The walk back: from a value to its leaves, adding up what arrives at each.
 
+#include <atomic>
 #include <algorithm>
 #include <utility>
 

@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autograd/tape.hpp"
@@ -36,7 +38,9 @@ struct Arguments {
 
 // The tokeniser of a prompt: the file that was named, or the one in the model's folder.
 Tokenizer tokenizer_of(const Arguments& a) {
-  const std::filesystem::path beside = std::filesystem::path(a.model) / "tokenizer.json";
+  const std::filesystem::path model(a.model);
+  const std::filesystem::path beside =
+      (std::filesystem::is_directory(model) ? model : model.parent_path()) / "tokenizer.json";
   if (a.tokenizer.empty() && !std::filesystem::exists(beside))
     throw ValueError({.op = "generate",
                       .argument = "--prompt",
@@ -70,6 +74,13 @@ void run_model(const Arguments& a) {
   if (a.ids.empty()) tokenizer = tokenizer_of(a);
   const Tokens prompt = tokenizer ? tokenizer->encode(a.prompt, {.add_special = true}) : a.ids;
 
+  if (prompt.empty())
+    throw ValueError({.op = "generate",
+                      .argument = "--prompt",
+                      .got = "no tokens",
+                      .expected = "a text of at least one token",
+                      .hint = {}});
+
   std::string logits;
   if (!a.logits.empty()) {
     const NoGrad no_grad;
@@ -85,15 +96,24 @@ void run_model(const Arguments& a) {
   options.stop = a.stop;
   options.cache = !a.no_cache;
   Tokens text = prompt;
+  const std::string read_text = tokenizer ? tokenizer->decode(prompt) : std::string();
+  std::string shown = read_text;
   double first = 0;
   options.on_token = [&](std::int64_t, std::int32_t token, const Tensor& row) {
     if (text.size() == prompt.size()) first = seconds_now();
     if (!a.logits.empty())
       logits += logit_lines(static_cast<std::int64_t>(text.size()) - 1, text, text.size() - 1, row.reshape({1, -1}));
-    if (tokenizer) fmt::print("{}", tokenizer->decode(std::span(&token, 1)));
-    else fmt::print("{}{}", text.size() == prompt.size() ? "" : ",", token);
-    std::fflush(stdout);
+    const bool is_first = text.size() == prompt.size();
     text.push_back(token);
+    if (tokenizer) {
+      // What a token reads as depends on those before it: whether a blank stands between them.
+      std::string whole = tokenizer->decode(text);
+      fmt::print("{}", whole.substr(std::min(shown.size(), whole.size())));
+      shown = std::move(whole);
+    } else {
+      fmt::print("{}{}", is_first ? "" : ",", token);
+    }
+    std::fflush(stdout);
   };
   const double start = seconds_now();
   const Tokens added = generate(model, std::span(&prompt, 1), options)[0];
@@ -115,7 +135,7 @@ void run_model(const Arguments& a) {
                                   {"tokens", added},
                                   {"read_tokens_per_second", read_rate},
                                   {"written_tokens_per_second", write_rate}};
-    if (tokenizer) result["text"] = tokenizer->decode(added);
+    if (tokenizer) result["text"] = shown.substr(std::min(read_text.size(), shown.size()));
     // A text may end within a character.
     const auto replace = nlohmann::ordered_json::error_handler_t::replace;
     write_atomically(std::filesystem::path(a.out) / "generated.json", result.dump(2, ' ', false, replace) + "\n");

@@ -118,6 +118,7 @@ void Lora::save(const std::filesystem::path& path) const {
 }
 
 void Lora::load(const std::filesystem::path& path) {
+  if (merged_) wrong_time("merged ones", "a call of unmerge() first");
   const Metadata metadata = read_safetensors(path).metadata;
   const auto expect = [&](const char* key, const std::string& value) {
     const auto at = metadata.find(key);

@@ -48,7 +48,8 @@ class Lora : public Module {
 
   /// A and B of all layers, in a file of their own; rank and alpha stand in its metadata.
   void save(const std::filesystem::path& path) const;
-  /// FileError unless the file was saved with the same rank, alpha and layers; then nothing is changed.
+  /// FileError unless the file was saved with the same rank, alpha and layers; then nothing is changed. StateError while
+  /// merged.
   void load(const std::filesystem::path& path);
 
  private:

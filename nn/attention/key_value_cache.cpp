@@ -42,6 +42,11 @@ Support KeyValueCache::extend(const Ragged& fresh) {
   return Support::causal(Ragged::from_sizes(queries), Ragged::from_sizes(keys));
 }
 
+void KeyValueCache::take_back(const Ragged& fresh) {
+  for (std::size_t s = 0; s < lengths_.size(); ++s) lengths_[s] -= fresh.size(static_cast<std::int64_t>(s));
+  places_.clear();
+}
+
 void KeyValueCache::grow(const std::vector<std::int64_t>& needed) {
   const std::vector<std::int64_t> old = begins_;
   for (std::size_t s = 0; s < needed.size(); ++s)

@@ -25,8 +25,8 @@ class KeyValueCache {
  public:
   class Layer {
    public:
-    /// Writes the new rows [n,G,D] to their places and returns all rows [capacity,G,D], those not in use being zeros.
-    /// StateError while gradients are recorded, ShapeError for rows that extend() did not announce.
+    /// Writes the new rows [n,G,D] to their places and returns all rows [capacity,G,D], of which the support names
+    /// those in use. StateError while gradients are recorded, ShapeError for rows that extend() did not announce.
     Var keys(const Var& fresh) { return put(keys_, fresh); }
     Var values(const Var& fresh) { return put(values_, fresh); }
 
@@ -46,7 +46,10 @@ class KeyValueCache {
   /// Announces fresh.size(s) new tokens of sequence s and makes room for them. The support is causal: its queries are
   /// the new tokens, its keys all tokens so far. ShapeError when the number of segments is not that of the sequences.
   Support extend(const Ragged& fresh);
+  /// Undoes the last extend() after a step that failed, whatever of it was written.
+  void take_back(const Ragged& fresh);
 
+  std::int64_t layers() const noexcept { return static_cast<std::int64_t>(layers_.size()); }
   Layer& layer(std::int64_t index) { return layers_[static_cast<std::size_t>(index)]; }
   std::int64_t sequences() const noexcept { return static_cast<std::int64_t>(lengths_.size()); }
   /// Tokens of a sequence so far.

@@ -162,7 +162,9 @@ LanguageModelOptions llama_options(std::string_view text, const std::filesystem:
   for (const Keys* place : {&keys, &rotary})
     if (place->number("partial_rotary_factor", 1) != 1)
       place->fail("partial_rotary_factor", "is not 1, and this decoder turns whole heads");
-  o.rotary.theta = rotary.positive("rope_theta", 10000);
+  o.rotary.theta = rotary.positive("rope_theta", keys.positive("rope_theta", 10000));
+  if (newer && keys.has("rope_scaling"))
+    keys.fail("rope_scaling", "stands beside rope_parameters; one of them is wrong");
   if (newer) o.rotary.scaling = scaling_of(rotary);
   else if (keys.has("rope_scaling")) o.rotary.scaling = scaling_of(keys.object("rope_scaling"));
   return o;

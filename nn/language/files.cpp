@@ -213,10 +213,11 @@ OwnedLanguageModel load_language_model(const std::filesystem::path& path, const 
     const double width =
         static_cast<double>(options.heads) *
         static_cast<double>(options.head_width > 0 ? options.head_width : options.channels / options.heads);
-    const double hidden =
-        options.hidden > 0 && options.feed_forward.name() != "none" && options.feed_forward.name() != "linear"
-            ? static_cast<double>(options.hidden)
-            : 0;
+    const std::string& block = options.feed_forward.name();
+    const double hidden = block == "none"      ? 0
+                          : block == "linear"  ? channels
+                          : options.hidden > 0 ? static_cast<double>(options.hidden)
+                                               : channels * 8 / 3;
     if (static_cast<double>(options.vocabulary) * channels + layers * channels * (width + hidden) > elements)
       throw FileError(path.string(), "header", "is said to hold a model larger than the file");
   }

@@ -110,7 +110,19 @@ Var LanguageModel::states(const Tensor& tokens, const Ragged& fresh, KeyValueCac
                              "attention map, or a map whose rows depend on each other",
                       .expected = {},
                       .hint = "call it with whole sequences"});
-  return run(tokens, cache.extend(fresh), &cache);
+  if (cache.layers() != options_.layers)
+    throw ShapeError({.op = "LanguageModel",
+                      .argument = "cache",
+                      .got = std::to_string(cache.layers()) + " layers",
+                      .expected = std::to_string(options_.layers),
+                      .hint = {}});
+  const Support support = cache.extend(fresh);
+  try {
+    return run(tokens, support, &cache);
+  } catch (...) {
+    cache.take_back(fresh);  // so that the step can be made again
+    throw;
+  }
 }
 
 Var LanguageModel::run(const Tensor& tokens, const Support& support, KeyValueCache* cache) const {

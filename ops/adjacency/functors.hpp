@@ -49,7 +49,7 @@ struct Relu {
   template <class M, class T>
   HD T f(T p, T tau) const {
     const T x = p - tau;
-    return x > 0 ? x : T(0);
+    return x < 0 ? T(0) : x;  // NaN passes
   }
   template <class M, class T>
   HD Slopes<T> slopes(T p, T tau) const {

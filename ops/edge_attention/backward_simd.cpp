@@ -137,9 +137,9 @@ template <class Isa, class T, int L, int V, bool Halves, class Place>
       if (t < fetched) {
         fetch_row<L, V>(g + column[t + ahead] * width, tile);
         fetch_row<L, V>(q + column[t + ahead] * width, tile);
-        __builtin_prefetch(pairs + 2 * edge[t + ahead] * heads + tile.head[0]);
+        __builtin_prefetch(pairs + 2 * heads * edge[t + ahead] + tile.head[0]);
       }
-      const T *weights = pairs + 2 * edge[t] * heads, *scores = weights + heads;
+      const T *weights = pairs + 2 * heads * edge[t], *scores = weights + heads;
       const std::int64_t from = column[t] * width;
       unrolled<V>([&]<int v>() __attribute__((always_inline)) {
         values[v] += of_head<Halves, v>(weights, tile) * load<L>(g + from + tile.at(v));

@@ -127,7 +127,7 @@ void edge_attention_backward(Cpu, const EdgeAttentionCall<T>& call, const T* lse
                      parts = (blocks + per_part - 1) / per_part;
   const bool sums = out.multiply || out.add;
   std::vector<T> tables(sums ? static_cast<std::size_t>(2 * parts * table) : 0, T{0});
-  T *multiply_parts = tables.data(), *add_parts = multiply_parts + parts * table;
+  T *multiply_parts = tables.data(), *add_parts = sums ? multiply_parts + parts * table : nullptr;
   const Storage pairs = scratch<T>(2 * back.entries * heads);
   with_isa([&]<class Isa>() {
     const std::int64_t run = sums ? per_part : 1, ahead = fetch_ahead<T>(rows_of.csr(), width);

@@ -232,8 +232,9 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
       }
       dot_rows<Isa>(rows, value_width, call.out + row0 * value_width, o_stride, go.data, go.stride, delta);
       // The gradient of q goes where it belongs at once, if it is wide enough for whole vectors.
-      T* dq_rows = features == width ? gradients.q + row0 * width : dq;
-      const std::int64_t dq_stride = features == width ? q_stride : features;
+      const bool in_its_place = gradients.q && features == width;
+      T* dq_rows = in_its_place ? gradients.q + row0 * width : dq;
+      const std::int64_t dq_stride = in_its_place ? q_stride : features;
 
       const std::int64_t seen = terms.visible(i0 + rows - 1);
       for (std::int64_t j0 = 0; j0 < seen || j0 == 0; j0 += kKeyBlock) {
@@ -280,7 +281,7 @@ void ragged_attention_backward_piece(const RaggedAttentionCall<T>& call, const R
           combine<Isa, Per::key>(seen_here, w, rows, part, go.data, go.stride, values, add, plain,
                                  dv_rows + j0 * dv_stride, dv_stride);
       }
-      if (gradients.q && dq_rows == dq)
+      if (gradients.q && !in_its_place)
         for (std::int64_t r = 0; r < rows; ++r)
           copy_row(dq + r * features, width, gradients.q + row0 * width + r * q_stride, 0);
     }

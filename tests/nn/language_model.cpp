@@ -128,6 +128,23 @@ TEST_CASE("language model: recomputed layers give the same numbers and gradients
   for (std::size_t i = 0; i < kept.size(); ++i) CHECK(bit_equal(kept[i], recomputed[i]));
 }
 
+TEST_CASE("language model: a step that failed can be made again from the same cache") {
+  const Model root(kDouble);
+  const LanguageModel model(root, small_options());
+  root.eval();
+  const NoGrad no_grad;
+  const Tensor whole = model.states(tokens_of(kText), Ragged::single(8)).value();
+  KeyValueCache cache(2, 1);
+  model.states(tokens_of(kText).rows(0, 5), Ragged::single(5), cache);
+  CHECK_THROWS_AS(model.states(tokens_of({3, 99, 1}), Ragged::single(3), cache), IndexError);
+  CHECK_THROWS_AS(model.states(tokens_of({3, 1}), Ragged::single(3), cache), ShapeError);
+  CHECK(cache.length(0) == 5);
+  const Tensor rest = model.states(tokens_of(kText).rows(5, 8), Ragged::single(3), cache).value();
+  CHECK(mismatch(rest, whole.rows(5, 8), Tensor::full(rest.shape(), 1, DType::float64), 1e-12) == "");
+  KeyValueCache small(1, 1);
+  CHECK_THAT_SAYS(ShapeError, model.states(tokens_of({3}), Ragged::single(1), small), "1 layers");
+}
+
 TEST_CASE("language model: with an adapter that reads the attention map, generation reads whole texts") {
   const Model root(kDouble);
   const LanguageModel model(root, small_options());

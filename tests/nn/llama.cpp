@@ -124,7 +124,10 @@ TEST_CASE("old and new spellings of a configuration mean the same, and absent ke
   const LanguageModelOptions newer = options(small_llama_config(false, R"(, "rope_theta": null, "rope_parameters":
     {"rope_theta": 5e5, "rope_type": "llama3", "factor": 32, "low_freq_factor": 1, "high_freq_factor": 4,
      "original_max_position_embeddings": 8192})"));
-  for (const LanguageModelOptions& o : {old, newer}) {
+  const LanguageModelOptions mixed = options(small_llama_config(false, R"(, "rope_theta": 5e5, "rope_parameters":
+    {"rope_type": "llama3", "factor": 32, "low_freq_factor": 1, "high_freq_factor": 4,
+     "original_max_position_embeddings": 8192})"));
+  for (const LanguageModelOptions& o : {old, newer, mixed}) {
     CHECK(o.rotary.theta == 5e5);
     CHECK(o.rotary.scaling.kind == RotaryScaling::Kind::llama3);
     CHECK(o.rotary.scaling.factor == 32);

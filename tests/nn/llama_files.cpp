@@ -39,6 +39,8 @@ TEST_CASE("configurations that this decoder cannot follow are refused with the k
            {R"(, "rope_scaling": {"rope_type": "linear"})", "key \"rope_scaling.factor\": is missing"},
            {R"(, "rope_scaling": {"rope_type": "linear", "factor": 0})", "expected more than 0"},
            {R"(, "rope_scaling": 3)", "is not an object"},
+           {R"(, "rope_scaling": {"rope_type": "linear", "factor": 2}, "rope_parameters": {"rope_theta": 5e5})",
+            "stands beside rope_parameters"},
            {R"(, "partial_rotary_factor": 0.5)", "partial_rotary_factor"},
            {R"(, "quantization_config": {})", "quantization_config"},
            {R"(, "num_hidden_layers": 2000000000)", "but the files hold only"},

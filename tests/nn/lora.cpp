@@ -122,6 +122,8 @@ TEST_CASE("LoRA: saved to a small file of its own, and loaded from it whole or n
   One other;
   other.lora.load(folder / "lora.safetensors");
   CHECK(bit_equal(other.linear(one.x).value(), one.linear(one.x).value()));
+  other.lora.merge();
+  CHECK_THAT_SAYS(StateError, other.lora.load(folder / "lora.safetensors"), "unmerge()");
   One wide({.rank = 3, .alpha = 3});
   const Tensor before = wide.model.parameter("lora.layer.a").value().clone();
   CHECK_THAT_SAYS(FileError, wide.lora.load(folder / "lora.safetensors"), "rank is \"2\", expected 3");

@@ -1,6 +1,7 @@
 #include "ops/adjacency/adjacency.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "autograd/tape.hpp"
 #include "core/error.hpp"
@@ -162,6 +163,12 @@ TEST_CASE("adjacency: the slope of flowthreshold, and none through steps") {
     CHECK(gradients(mode, .5) == std::pair{0.0, 0.0});
   const auto [dp, dtau] = gradients(Mode::silu, .5);
   CHECK(dtau == Approx(-2 * dp));
+}
+
+TEST_CASE("adjacency: a number that is none stays none") {
+  const Var p(Tensor::full(Shape{1}, std::numeric_limits<double>::quiet_NaN(), DType::float64));
+  for (const Mode mode : {Mode::relu, Mode::silu})
+    CHECK(std::isnan(adjacency(p, {.mode = mode}).value().item()));
 }
 
 TEST_CASE("adjacency: which modes leave no edge where there was none") {
