@@ -1,6 +1,5 @@
 // The walk back: from a value to its leaves, adding up what arrives at each.
 
-#include <atomic>
 #include <algorithm>
 #include <utility>
 

@@ -116,7 +116,7 @@ void run_model(const Arguments& a) {
     std::fflush(stdout);
   };
   const double start = seconds_now();
-  const Tokens added = generate(model, std::span(&prompt, 1), options)[0];
+  const Tokens added = generate_tokens(model, std::span(&prompt, 1), options)[0];
   const double end = seconds_now();
   fmt::print("\n");
   std::fflush(stdout);

@@ -39,7 +39,7 @@ std::string continued(const LanguageRun& run, const LanguageText& text, std::uin
   }
   GenerationOptions options{.tokens = text.optimum ? 60 : 200, .seed = seed};
   if (text.optimum) options.stop = {text.tokenizer.encode("\n").back()};  // a sentence is all that the model knows
-  const std::vector<Tokens> added = generate(run.model, prompts, options);
+  const std::vector<Tokens> added = generate_tokens(run.model, prompts, options);
   std::string result;
   for (std::size_t t = 0; t < prompts.size(); ++t) {
     result += text.tokenizer.decode(prompts[t]) + "|" + text.tokenizer.decode(added[t]);

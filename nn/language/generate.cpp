@@ -109,8 +109,8 @@ std::int32_t choose_token(const Tensor& logits, const SamplingOptions& o, double
   return chosen;
 }
 
-std::vector<Tokens> generate(const LanguageModel& model, std::span<const Tokens> prompts,
-                             const GenerationOptions& options) {
+std::vector<Tokens> generate_tokens(const LanguageModel& model, std::span<const Tokens> prompts,
+                                    const GenerationOptions& options) {
   check(options.sampling);
   for (std::size_t t = 0; t < prompts.size(); ++t)
     if (prompts[t].empty())

@@ -41,7 +41,7 @@ struct GenerationOptions {
 /// its own (seed, number of the text), so it does not depend on the others beside it. ValueError for an empty prompt,
 /// IndexError for a token outside the vocabulary. The model should be in eval() mode. With the cache a token costs one
 /// row through the model, and reading the keys and values before it.
-std::vector<Tokens> generate(const LanguageModel& model, std::span<const Tokens> prompts,
-                             const GenerationOptions& options = {});
+std::vector<Tokens> generate_tokens(const LanguageModel& model, std::span<const Tokens> prompts,
+                                    const GenerationOptions& options = {});
 
 }  // namespace atto

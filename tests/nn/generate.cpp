@@ -72,8 +72,8 @@ TEST_CASE("what cannot be drawn from is an error") {
   CHECK_THROWS_AS(choose_token(Tensor::full(Shape{3}, -INFINITY, DType::float64), {}, 0), NumericError);
   CHECK_THROWS_AS(choose_token(Tensor::zeros(Shape{0}), {}, 0), NumericError);
   const Small small;
-  CHECK_THAT_SAYS(ValueError, generate(small.model, std::vector<Tokens>{{1}, {}}), "no token in prompt 1");
-  CHECK_THROWS_AS(generate(small.model, std::vector<Tokens>{{13}}), IndexError);
+  CHECK_THAT_SAYS(ValueError, generate_tokens(small.model, std::vector<Tokens>{{1}, {}}), "no token in prompt 1");
+  CHECK_THROWS_AS(generate_tokens(small.model, std::vector<Tokens>{{13}}), IndexError);
 }
 
 TEST_CASE("cached and uncached generation agree, for prompts of different lengths side by side") {
@@ -84,14 +84,14 @@ TEST_CASE("cached and uncached generation agree, for prompts of different length
     std::vector<Tokens> texts[2];
     for (const bool cache : {false, true}) {
       logits[cache].resize(kPrompts.size());
-      texts[cache] = generate(small.model, kPrompts,
-                              {.tokens = 40,
-                               .sampling = sampling,
-                               .seed = 9,
-                               .cache = cache,
-                               .on_token = [&](std::int64_t text, std::int32_t, const Tensor& row) {
-                                 logits[cache][static_cast<std::size_t>(text)].push_back(row.clone());
-                               }});
+      texts[cache] = generate_tokens(small.model, kPrompts,
+                                     {.tokens = 40,
+                                      .sampling = sampling,
+                                      .seed = 9,
+                                      .cache = cache,
+                                      .on_token = [&](std::int64_t text, std::int32_t, const Tensor& row) {
+                                        logits[cache][static_cast<std::size_t>(text)].push_back(row.clone());
+                                      }});
     }
     REQUIRE(texts[0] == texts[1]);
     for (std::size_t t = 0; t < kPrompts.size(); ++t) {
@@ -101,7 +101,7 @@ TEST_CASE("cached and uncached generation agree, for prompts of different length
         CHECK(mismatch(logits[1][t][i], logits[0][t][i], Tensor::full(Shape{13}, 1, DType::float64), 1e-12) == "");
       // A text does not depend on those beside it, but for the stream that it draws from.
       if (sampling.greedy)
-        CHECK(generate(small.model, std::span(&kPrompts[t], 1), {.tokens = 40, .sampling = sampling})[0] ==
+        CHECK(generate_tokens(small.model, std::span(&kPrompts[t], 1), {.tokens = 40, .sampling = sampling})[0] ==
               texts[0][t]);
     }
   }
@@ -110,7 +110,8 @@ TEST_CASE("cached and uncached generation agree, for prompts of different length
 TEST_CASE("generation repeats with its seed, and ends at a stop token") {
   const Small small;
   const auto run = [&](std::uint64_t seed, std::vector<std::int32_t> stop = {}, bool cache = true) {
-    return generate(small.model, kPrompts, {.tokens = 30, .stop = std::move(stop), .seed = seed, .cache = cache});
+    return generate_tokens(small.model, kPrompts,
+                           {.tokens = 30, .stop = std::move(stop), .seed = seed, .cache = cache});
   };
   const std::vector<Tokens> free = run(1);
   CHECK(run(1) == free);
@@ -123,6 +124,6 @@ TEST_CASE("generation repeats with its seed, and ends at a stop token") {
       CHECK(stopped[t] == Tokens(free[t].begin(), end == free[t].end() ? end : end + 1));
     }
   }
-  CHECK(generate(small.model, kPrompts, {.tokens = 0}) == std::vector<Tokens>(3));
-  CHECK(generate(small.model, {}, {.tokens = 3}).empty());
+  CHECK(generate_tokens(small.model, kPrompts, {.tokens = 0}) == std::vector<Tokens>(3));
+  CHECK(generate_tokens(small.model, {}, {.tokens = 3}).empty());
 }

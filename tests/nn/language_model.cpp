@@ -167,7 +167,7 @@ TEST_CASE("language model: with an adapter that reads the attention map, generat
       text.push_back(choose_token(logits.reshape({-1}), {.greedy = true}, 0));
     }
     const GenerationOptions greedy{.tokens = 6, .sampling = {.greedy = true}};
-    CHECK(generate(model, prompts, greedy)[0] == Tokens(text.begin() + 2, text.end()));
+    CHECK(generate_tokens(model, prompts, greedy)[0] == Tokens(text.begin() + 2, text.end()));
   }
   CHECK(model.incremental());
   CHECK(bit_equal(model(tokens, sequence).value(), plain));

@@ -35,8 +35,8 @@ void check_numbers(const LanguageModel& model, bool tied, double tolerance) {
   }
   CHECK(std::abs(cross_entropy(logits, next_tokens(kTokens, kSequence)).item() - expected.cross_entropy) < tolerance);
   for (const bool cache : {true, false}) {
-    const auto texts =
-        generate(model, std::vector<Tokens>{{3, 1, 6, 0}}, {.tokens = 6, .sampling = {.greedy = true}, .cache = cache});
+    const auto texts = generate_tokens(model, std::vector<Tokens>{{3, 1, 6, 0}},
+                                       {.tokens = 6, .sampling = {.greedy = true}, .cache = cache});
     CHECK(texts[0] == expected.greedy);
   }
 }
