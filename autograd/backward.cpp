@@ -1,6 +1,7 @@
 // The walk back: from a value to its leaves, adding up what arrives at each.
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "autograd/accumulate.hpp"

@@ -42,8 +42,8 @@ class Var {
   void zero_grad() const;
   /// Lets a leaf collect its gradient in memory of the caller's (same shape and dtype), filled with zeros now.
   void set_grad_storage(const Tensor& storage) const;
-  /// Replaces the value of a leaf by a tensor of equal shape and dtype (parameters moved into one flat buffer). Between a
-  /// forward pass and its backward pass operations may see either value, as with writing into it.
+  /// Replaces the value of a leaf by a tensor of equal shape and dtype (parameters moved into one flat buffer). Between
+  /// a forward pass and its backward pass operations may see either value, as with writing into it.
   void set_value(const Tensor& value) const;
   /// Keeps the gradient of a computed value.
   void retain_grad() const;

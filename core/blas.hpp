@@ -24,7 +24,7 @@ void gemm_tile(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t 
                std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc);
 
 /// How many of `items` that take `work_per_item` multiply-adds each make a tile that is worth a thread's while: a
-/// multiple of 4, a function of the work alone. More than one tile are an even number, about equal.
+/// multiple of 4, a function of the work alone. More than one tile are about equal, as a rule an even number.
 std::int64_t tile_of(std::int64_t items, std::int64_t work_per_item);
 /// Partial results at most, where a long sum is cut into parts that are added in order.
 inline constexpr std::int64_t kMaxSlices = 32;

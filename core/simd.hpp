@@ -13,8 +13,8 @@ struct Avx512 {};    ///< AVX-512 F, BW, DQ, VL
 
 enum class Isa { baseline, avx2, avx512 };
 
-/// The instruction set in use: the best that the processor has and the build has kernels for, unless the environment variable ATTO_ISA (baseline,
-/// avx2, avx512) or set_isa() chose a lesser one.
+/// The instruction set in use: the best that the processor has and the build has kernels for, unless the environment
+/// variable ATTO_ISA (baseline, avx2, avx512) or set_isa() chose a lesser one.
 Isa isa();
 /// Chooses an instruction set for the process; ValueError when the processor lacks it.
 void set_isa(Isa isa);

@@ -23,8 +23,8 @@ struct TrainerOptions {
   int epochs = 100;
   std::int64_t batch = 128;
   /// Parts that a batch is cut into, one after the other through the model, their gradients added up: the memory of a
-  /// part, and the step of the whole batch, each target counted once (batch norm and losses with weights from the batch
-  /// see the parts).
+  /// part, and the step of the whole batch, each target counted once. What is not a mean over all targets sees the parts:
+  /// batch norm, losses with weights by class or with targets left out.
   std::int64_t accumulate = 1;
   double learning_rate = 1e-3;
   double weight_decay = 1e-5;
