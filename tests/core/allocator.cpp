@@ -179,7 +179,7 @@ TEST_CASE("allocator: near the limit a large block leaves room for small ones") 
 }
 
 TEST_CASE("allocator: out of memory is an exception, and the process goes on") {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ATTO_ADDRESS_SANITIZER) || defined(ATTO_THREAD_SANITIZER)
   return skip("sanitizers need all addresses there are");
 #else
   const int end = end_of(start_child([] {

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/allocator.hpp"
+#include "core/sanitizer.hpp"
 #include "graph/components.hpp"
 #include "graph/generators.hpp"
 #include "graph/laplacian.hpp"
@@ -162,7 +163,7 @@ TEST_CASE("past bugs: sizes beyond 2^31 are multiplied in 64 bits, or refused be
 // rusty1s/pytorch_sparse issue 223: 8,643,286 rows of 256 are more than 2^31 numbers. The memory is asked for, but only
 // the pages of the rows that an edge names are ever touched.
 TEST_CASE("past bugs: a row beyond the 2^31st number is read at its place", "[slow]") {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ATTO_ADDRESS_SANITIZER) || defined(ATTO_THREAD_SANITIZER)
   return test::skip("sanitizers touch all memory that is asked for");
 #else
   constexpr std::int64_t kRows = 8'643'286, kWidth = 256;
