@@ -36,7 +36,7 @@ template <class Isa, class T, int L, int V, Weight weight, class Place>
     const std::int64_t first = csr.offsets[r], last = csr.offsets[r + 1];
     for (std::int64_t t = first; t < last; ++t) {
       const T* from = x + column_of(csr, t) * width;
-      const T* by = w + edge_of(csr, t) * heads;
+      const T* by = weight == Weight::none ? w : w + edge_of(csr, t) * heads;
       fetch<L, V>(csr, t, ahead, x, width, tile);
       if constexpr (weight == Weight::channel)
         if (csr.edge) fetch_edge<L, V>(csr, t, ahead, w, heads, tile);
