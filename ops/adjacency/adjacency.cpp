@@ -137,8 +137,4 @@ std::string_view name_of(AdjacencyMode mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
-bool vanishes_at_zero(AdjacencyMode mode) {
-  return mode == AdjacencyMode::relu || mode == AdjacencyMode::binary || mode == AdjacencyMode::relu_below_binary_above;
-}
-
 }  // namespace atto

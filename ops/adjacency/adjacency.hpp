@@ -36,8 +36,6 @@ Var adjacency_reference(const Var& p, const AdjacencyOptions& options = {}, cons
 
 /// "relu", "silu_plus_binary", ... as in AdjacencyMode.
 std::string_view name_of(AdjacencyMode mode);
-/// 0 at p <= 0 for every threshold tau >= 0: what is not listed might as well be.
-bool vanishes_at_zero(AdjacencyMode mode);
 
 namespace kernels {
 

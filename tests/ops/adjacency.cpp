@@ -171,8 +171,4 @@ TEST_CASE("adjacency: a number that is none stays none") {
     CHECK(std::isnan(adjacency(p, {.mode = mode}).value().item()));
 }
 
-TEST_CASE("adjacency: which modes leave no edge where there was none") {
-  for (const Mode mode : kModes) CHECK(vanishes_at_zero(mode) == (at({.mode = mode}, 0) == 0));
-}
-
 }  // namespace atto::test
