@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/parallel.hpp"
+#include "examples/common/fields.hpp"
 #include "examples/common/main.hpp"
 #include "examples/common/resources.hpp"
 #include "examples/common/study.hpp"
@@ -18,9 +19,7 @@ namespace {
 // differ here, so it is taken from the command line where it stands there.
 atto::examples::Settings stored_settings(const CLI::App& app, const atto::examples::Settings& given,
                                          const std::string& text, const std::string& file) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded()) throw atto::FileError(file, "", "holds no settings in JSON");
-  atto::examples::Settings settings = atto::examples::from_json(json, file);
+  auto settings = atto::examples::fields_from_text<atto::examples::Settings>(text, file);
   if (app.count("--data") > 0 || app.count("--dataset") > 0)
     settings.data = given.data, settings.dataset = given.dataset;
   if (app.count("--threads") > 0) settings.threads = given.threads;

@@ -156,10 +156,8 @@ int run(int argc, char** argv) {
   }
   if (!resume.empty()) {
     const std::filesystem::path config = std::filesystem::path(resume) / "config.json";
-    const auto json = nlohmann::json::parse(read_file(config), nullptr, false);
-    if (json.is_discarded()) throw FileError(config.string(), "", "holds no settings in JSON");
     const int threads = settings.threads;
-    settings = fields_from_json<ComparisonSettings>(json, config.string());
+    settings = fields_from_text<ComparisonSettings>(read_file(config), config.string());
     if (app.count("--threads") > 0) settings.threads = threads;
   }
   if (settings.threads != 0) set_threads(settings.threads);

@@ -104,4 +104,12 @@ Settings fields_from_json(const nlohmann::json& json, const std::string& path) {
   return settings;
 }
 
+/// The same from the text of a file.
+template <class Settings>
+Settings fields_from_text(const std::string& text, const std::string& path) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (json.is_discarded()) throw FileError(path, "", "holds no settings in JSON");
+  return fields_from_json<Settings>(json, path);
+}
+
 }  // namespace atto::examples
